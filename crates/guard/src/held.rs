@@ -1,0 +1,163 @@
+//! What a node or an edge guard holds in memory: the taken-back set, every app, the scope registry, and a bounded cache of
+//! customers with their sites. The feed keeps it right (TOKENS 6). Nothing here decides.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use causeway_protocol::records::{App, Customer, FeedEntry, FeedEvent};
+use causeway_protocol::taken_back::{Gap, TakenBack, Verdict};
+use causeway_protocol::{AppId, CustomerId, Position, Scopes, Subject, SubjectKind};
+
+/// How many customers are remembered. One is a few hundred bytes.
+const MAX_CUSTOMERS: usize = 10_000;
+
+/// The authority cannot be asked right now: 503, never a false 401.
+#[derive(Clone, Copy, Debug)]
+pub struct Unavailable;
+
+/// Where a customer is read from on first use.
+pub trait CustomerSource: Send + Sync {
+    /// The customer with its sites.
+    fn load(&self, id: CustomerId) -> impl Future<Output = Result<Option<Customer>, Unavailable>> + Send;
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Held {
+    taken_back: RwLock<TakenBack>,
+    apps: RwLock<HashMap<AppId, Arc<App>>>,
+    by_client_id: RwLock<HashMap<String, AppId>>,
+    scopes: RwLock<Arc<Scopes>>,
+    customers: RwLock<HashMap<CustomerId, Arc<Customer>>>,
+    misses: AtomicU64,
+}
+
+/// A poisoned lock means a panic between two plain inserts; the maps are whole all the same.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Held {
+    /// What a node loaded at start.
+    pub fn new(taken_back: TakenBack, apps: Vec<App>, scopes: Scopes) -> Self {
+        let held = Self { taken_back: RwLock::new(taken_back), ..Self::default() };
+        held.set_scopes(scopes);
+        apps.into_iter().for_each(|app| held.put_app(app));
+        held
+    }
+
+    /// How far the feed was read.
+    pub fn head(&self) -> Position {
+        read(&self.taken_back).head()
+    }
+
+    /// How many subjects the taken-back set holds.
+    pub fn taken_back_len(&self) -> usize {
+        read(&self.taken_back).len()
+    }
+
+    /// Takes feed entries in, oldest first, and forgets what they make stale. Answers the apps to reload, and whether a gap
+    /// stopped it.
+    pub fn absorb(&self, entries: &[FeedEntry]) -> (Vec<AppId>, Result<(), Gap>) {
+        let mut stale_apps = Vec::new();
+        let mut set = write(&self.taken_back);
+        for entry in entries {
+            if let Err(gap) = set.absorb(entry) {
+                return (stale_apps, Err(gap));
+            }
+            match entry.subject.kind {
+                SubjectKind::App => stale_apps.push(AppId(entry.subject.id)),
+                SubjectKind::Customer if entry.event != FeedEvent::CutAll => {
+                    write(&self.customers).remove(&CustomerId(entry.subject.id));
+                }
+                // A site's customer is not named: sites change rarely, forgetting all is cheap and right.
+                SubjectKind::Site => write(&self.customers).clear(),
+                _ => {}
+            }
+        }
+        (stale_apps, Ok(()))
+    }
+
+    /// May an access token that names these subjects be honoured?
+    pub fn access(&self, as_of: Position, subjects: impl IntoIterator<Item = Subject>) -> Verdict {
+        read(&self.taken_back).access(as_of, subjects)
+    }
+
+    /// Runs with the set as it stands.
+    pub fn with_taken_back<R>(&self, run: impl FnOnce(&TakenBack) -> R) -> R {
+        run(&read(&self.taken_back))
+    }
+
+    /// Forgets cuts that no living token can be older than.
+    pub fn forget(&self, position: Position) {
+        write(&self.taken_back).forget(position);
+    }
+
+    /// The scope registry.
+    pub fn scopes(&self) -> Arc<Scopes> {
+        read(&self.scopes).clone()
+    }
+
+    /// Replaces the registry (it only grows).
+    pub fn set_scopes(&self, scopes: Scopes) {
+        *write(&self.scopes) = Arc::new(scopes);
+    }
+
+    /// An app, by number.
+    pub fn app(&self, id: AppId) -> Option<Arc<App>> {
+        read(&self.apps).get(&id).cloned()
+    }
+
+    /// An app, by its public name.
+    pub fn app_by_client_id(&self, client_id: &str) -> Option<Arc<App>> {
+        let id = *read(&self.by_client_id).get(client_id)?;
+        self.app(id)
+    }
+
+    /// Every app, in no order.
+    pub fn apps(&self) -> Vec<Arc<App>> {
+        read(&self.apps).values().cloned().collect()
+    }
+
+    /// Adds or replaces an app.
+    pub fn put_app(&self, app: App) {
+        write(&self.by_client_id).insert(app.client_id.clone(), app.id);
+        write(&self.apps).insert(app.id, Arc::new(app));
+    }
+
+    /// How many customers had to be read from the authority.
+    pub fn customer_misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// A customer with its sites: from memory, or once from the source.
+    pub async fn customer(
+        &self,
+        id: CustomerId,
+        source: &impl CustomerSource,
+    ) -> Result<Option<Arc<Customer>>, Unavailable> {
+        if let Some(known) = read(&self.customers).get(&id) {
+            return Ok(Some(known.clone()));
+        }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        // Read the head first: if anything is taken back while we load, what we loaded may be old and is not kept.
+        let head = self.head();
+        let Some(loaded) = source.load(id).await?.map(Arc::new) else { return Ok(None) };
+        let set = read(&self.taken_back);
+        if set.head() == head {
+            let mut customers = write(&self.customers);
+            if customers.len() >= MAX_CUSTOMERS {
+                customers.clear();
+            }
+            customers.insert(id, loaded.clone());
+        }
+        drop(set);
+        Ok(Some(loaded))
+    }
+}

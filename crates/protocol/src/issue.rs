@@ -1,0 +1,88 @@
+//! What is handed out: the pair that follows a redemption or a refresh, and the reply in the profile's shape
+//! (RFC 6749 5.1). Always the intersection of what was granted with what stands now (TOKENS 2).
+
+use crate::family::FamilySecret;
+use crate::profile::ReplyField;
+use crate::records::{App, Family};
+use crate::time::Seconds;
+use crate::token::{AccessToken, Bearer, RefreshToken, SiteSet};
+use crate::{AudienceId, Position, Reason, Refusal, ScopeSet, Scopes, UnixTime};
+
+/// An access token and the refresh token that goes with it, before sealing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// Granted now.
+    pub access: AccessToken,
+    /// The living refresh token.
+    pub refresh: RefreshToken,
+    /// What is left of the access token's life.
+    pub expires_in: Seconds,
+}
+
+/// Everything that a pair is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant<'a> {
+    /// The row after the write.
+    pub family: &'a Family,
+    /// The presented code's or token's bearer; its `as_of` is replaced.
+    pub bearer: Bearer,
+    /// From the presented code or token.
+    pub secret: FamilySecret,
+    /// What the request asked for: the family's scopes, or fewer.
+    pub asked: ScopeSet,
+    /// The connection's scopes as they stand now.
+    pub connection_scopes: ScopeSet,
+    /// The app as it stands now.
+    pub app: &'a App,
+    /// What the deciding transaction saw.
+    pub position: Position,
+    /// How long access tokens live.
+    pub access_life: Seconds,
+}
+
+impl Grant<'_> {
+    /// A fresh pair, issued now. `noise` makes two access tokens of one second different texts.
+    pub fn fresh(&self, now: UnixTime, noise: [u8; 4]) -> Result<Pair, Refusal> {
+        self.pair(now, now, noise)
+    }
+
+    /// The pair of an earlier reply once more: times count from the row, not from now (TOKENS 4, "Resend").
+    pub fn resend(&self, now: UnixTime) -> Result<Pair, Refusal> {
+        self.pair(self.family.moved_at, now, [0; 4])
+    }
+
+    fn pair(&self, issued: UnixTime, now: UnixTime, noise: [u8; 4]) -> Result<Pair, Refusal> {
+        let standing = self.family.scopes.intersect(self.connection_scopes).intersect(self.app.scopes);
+        let scopes = self.asked.intersect(standing);
+        if scopes.is_empty() {
+            return Err(Reason::NothingGranted.refuse());
+        }
+        let bearer = Bearer { as_of: self.position, ..self.bearer };
+        // No access token outlives its family.
+        let life = self.access_life.min(self.family.ends_at.since(issued));
+        let access =
+            AccessToken { bearer, sites: SiteSet::All, scopes, audience: AudienceId(0), issued, life, noise };
+        let expires_in = access.expires_at().since(now);
+        let refresh = RefreshToken {
+            bearer,
+            generation: self.family.generation,
+            scopes: self.family.scopes,
+            secret: self.secret,
+        };
+        Ok(Pair { access, refresh, expires_in })
+    }
+}
+
+/// The reply's JSON object with exactly these fields, in this order.
+pub fn reply(fields: &[ReplyField], pair: &Pair, access_text: &str, refresh_text: &str, scopes: &Scopes) -> String {
+    let quote = |text: &str| serde_json::Value::from(text).to_string();
+    let member = |field: &ReplyField| match field {
+        ReplyField::AccessToken => format!("\"access_token\":{}", quote(access_text)),
+        ReplyField::TokenType => "\"token_type\":\"Bearer\"".to_owned(),
+        ReplyField::ExpiresIn => format!("\"expires_in\":{}", pair.expires_in.0),
+        ReplyField::RefreshToken => format!("\"refresh_token\":{}", quote(refresh_text)),
+        ReplyField::Scope => format!("\"scope\":{}", quote(&scopes.text(pair.access.scopes))),
+        ReplyField::CreatedAt => format!("\"created_at\":{}", pair.access.issued.0),
+    };
+    format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(","))
+}

@@ -1,0 +1,176 @@
+//! Turns the text of a profile into a [`Profile`], or into every problem of it at once. `read_flow.rs` reads the
+//! flow's rules, `read_api.rs` the scopes, the API and the partner's side. Every key stands in docs/PROFILES.md with its default; a test compares the two.
+
+use super::colour::{self, AA};
+use super::{read_api, read_flow};
+use super::*;
+use crate::document::{self, Problem, Table};
+
+/// Compiled-in profiles: key and text.
+pub const SHIPPED: &[(&str, &str)] = &[
+    ("tripleseat", include_str!("../../../../profiles/tripleseat.toml")),
+    ("default", include_str!("../../../../profiles/default.toml")),
+];
+
+/// The version of the language that this program reads.
+const VERSION: i64 = 1;
+
+/// Reads a profile. `key` is the file's stem; the problems come in the order of the file.
+pub fn parse(key: &str, text: &str) -> Result<Profile, Vec<Problem>> {
+    document::read(text, |root| profile(key, root))
+}
+
+/// A compiled-in profile by its key.
+pub fn shipped(key: &str) -> Option<Profile> {
+    let (key, text) = SHIPPED.iter().find(|(name, _)| *name == key)?;
+    parse(key, text).ok()
+}
+
+/// Every key of the language as a dotted path, for the manual's check.
+pub fn keys() -> Vec<String> {
+    let (key, text) = SHIPPED[0];
+    document::keys(text, |root| profile(key, root))
+}
+
+fn profile(key: &str, root: &Table<'_>) -> Profile {
+    version(root);
+    let name = root.text("name");
+    let proper = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    if !(1..=32).contains(&key.len()) || !key.bytes().all(proper) {
+        root.report_whole(
+            "the file's name is the platform's key: it must be 1 to 32 of a-z, 0-9, _ and -, then .toml".to_owned(),
+        );
+    }
+    let scopes = read_api::scopes(root);
+    let authorize = read_flow::authorize(&root.table("authorize"), &scopes);
+    Profile {
+        key: key.to_owned(),
+        brand: brand(&root.table("brand"), &name),
+        endpoints: endpoints(&root.table("endpoints")),
+        token: read_flow::token(&root.table("token")),
+        policy: read_flow::policy(&root.table("policy")),
+        api: read_api::api(&root.table("api"), &scopes),
+        partner: read_api::partner(&root.table("partner"), &authorize.scope_separators),
+        name,
+        authorize,
+        scopes,
+    }
+}
+
+fn version(root: &Table<'_>) {
+    match root.need("version").and_then(|value| value.whole(1..=i64::MAX)) {
+        None | Some(VERSION) => {}
+        Some(other) => root.report("version", &format!("is {other}; this program reads version {VERSION}")),
+    }
+}
+
+fn brand(table: &Table<'_>, name: &str) -> Brand {
+    let initial: String = name.chars().take(1).flat_map(char::to_uppercase).collect();
+    let brand = Brand {
+        accent: table.text_or("accent", "#1f5fbf"),
+        accent_dark: table.text_or("accent_dark", "#8ab4f8"),
+        monogram: table.text_or("monogram", &initial),
+        sites_word: table.text_or("sites_word", "sites"),
+        support_url: table.optional_text("support_url"),
+        never: table.text_or("never", "It cannot see your password, and it cannot change who has access."),
+        cut_where: table.text_or("cut_where", "Settings > Connected apps"),
+    };
+    accent(table, "accent", &brand.accent, colour::WHITE, "white");
+    accent(table, "accent_dark", &brand.accent_dark, colour::DARK_GROUND, "the dark ground");
+    if brand.monogram.chars().count() > 2 {
+        table.report("monogram", "must be one or two characters");
+    }
+    if brand.support_url.as_ref().is_some_and(|link| !is_link(link)) {
+        table.report("support_url", "must be an https:// or http:// address, or mailto:");
+    }
+    brand
+}
+
+fn accent(table: &Table<'_>, key: &'static str, text: &str, ground: colour::Rgb, ground_name: &str) {
+    let Some(colour) = colour::parse(text) else {
+        return table.report(key, "must be a colour such as \"#1f5fbf\"");
+    };
+    let contrast = colour::contrast(colour, ground);
+    if contrast < AA {
+        // Rounded down: 4.49 must not read as 4.5.
+        let contrast = (contrast * 10.0).floor() / 10.0;
+        table.report(key, &format!("has a contrast of {contrast}:1 with {ground_name}; at least {AA}:1 can be read (WCAG AA)"));
+    }
+}
+
+fn is_link(text: &str) -> bool {
+    let printable = text.len() <= 500 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let web = |text: &str| is_base(text.split_once(['?', '#']).map_or(text, |(address, _)| address).trim_end_matches('/'));
+    printable && (text.strip_prefix("mailto:").is_some_and(|address| address.contains('@')) || web(text))
+}
+
+/// An `https://` or `http://` address without user, query, fragment and final `/`.
+pub(super) fn is_base(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
+        return false;
+    };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |start| rest.split_at(start));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (authority, "443"),
+    };
+    let six = |inside: &str| inside.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte));
+    let named = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(six);
+    (named || literal) && port.parse::<u16>().is_ok() && (path.is_empty() || path_problem(path).is_none() && path != "/")
+}
+
+fn endpoints(table: &Table<'_>) -> Endpoints {
+    let endpoints = Endpoints {
+        authorize: table.text_or("authorize", "/oauth/authorize"),
+        token: table.text_or("token", "/oauth/token"),
+        refresh: table.optional_text("refresh"),
+        revoke: table.text_or("revoke", "/oauth/revoke"),
+        introspect: table.text_or("introspect", "/oauth/introspect"),
+        userinfo: table.optional_text("userinfo"),
+        connected_apps: table.text_or("connected_apps", "/settings/connected-apps"),
+    };
+    let paths = [
+        ("authorize", Some(&endpoints.authorize)),
+        ("token", Some(&endpoints.token)),
+        ("refresh", endpoints.refresh.as_ref()),
+        ("revoke", Some(&endpoints.revoke)),
+        ("introspect", Some(&endpoints.introspect)),
+        ("userinfo", endpoints.userinfo.as_ref()),
+        ("connected_apps", Some(&endpoints.connected_apps)),
+    ];
+    for (n, (key, path)) in paths.iter().enumerate() {
+        let Some(path) = path else { continue };
+        path_problem(path).into_iter().for_each(|problem| table.report(key, problem));
+        if is_ours(path) {
+            table.report(key, "is an address that Causeway needs for itself");
+        }
+        // One listener may serve both hosts: no two paths may be equal, whichever host they stand on.
+        if let Some((other, _)) = paths[..n].iter().find(|(_, earlier)| *earlier == Some(*path)) {
+            table.report(key, &format!("is the same path as `{other}`"));
+        }
+    }
+    endpoints
+}
+
+/// What is wrong with a path of a URL, if anything.
+pub(super) fn path_problem(path: &str) -> Option<&'static str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    if !path.starts_with('/') {
+        Some("must start with /")
+    } else if path.len() > 200 || !path.bytes().all(plain) {
+        Some("must be a plain path: at most 200 of A-Z, a-z, 0-9, - . _ ~ and /")
+    } else if path.len() > 1 && path.ends_with('/') {
+        Some("must not end with /")
+    } else if path.split('/').skip(1).any(|part| part.is_empty() && path.len() > 1 || part == "." || part == "..") {
+        Some("must not hold //, /. or /..")
+    } else {
+        None
+    }
+}
+
+/// Addresses that every listener answers itself (CONTRACTS, "Where we stand on the network" and "Forward-auth").
+fn is_ours(path: &str) -> bool {
+    let below = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    ["/guard", "/admin", "/.well-known", "/healthz", "/readyz", "/metrics"].into_iter().any(below)
+}

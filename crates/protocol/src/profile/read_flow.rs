@@ -1,0 +1,187 @@
+//! Reads the flow's side of a profile: the authorization request, the token endpoint and the policy, with what contradicts
+//! itself in them. Scopes and the API are read in `read_api.rs`.
+
+use super::*;
+use crate::document::{self, Table};
+
+/// No life is longer.
+const CENTURY: i64 = 36_500 * 86_400;
+
+pub(super) fn authorize(table: &Table<'_>, scopes: &[ScopeWord]) -> AuthorizeRules {
+    let state_required = table.boolean_or("state_required", false);
+    if !state_required && table.get("state_min_length").is_some() {
+        table.report("state_min_length", "means nothing while `authorize.state_required` is false");
+    }
+    AuthorizeRules {
+        response_type_optional: table.boolean_or("response_type_optional", false),
+        scope_required: table.boolean_or("scope_required", false),
+        scope_separators: separators(table, scopes),
+        state_required,
+        state_min_length: table.whole_or("state_min_length", if state_required { 8 } else { 0 }, 1..=128) as usize,
+        iss: table.boolean_or("iss", true),
+        pkce_required: table.boolean_or("pkce_required", false),
+        remember_consent: table.boolean_or("remember_consent", false),
+    }
+}
+
+fn separators(table: &Table<'_>, scopes: &[ScopeWord]) -> Vec<char> {
+    let Some(items) = table.list("scope_separators", 4) else {
+        return vec![' '];
+    };
+    if items.is_empty() {
+        table.report("scope_separators", "must name at least one character");
+    }
+    let mut found = Vec::new();
+    for item in &items {
+        let Some(text) = item.text() else { continue };
+        let mut characters = text.chars();
+        match (characters.next(), characters.next()) {
+            (Some(one), None) if found.contains(&one) => item.report("names the same character twice"),
+            (Some(one), None) => {
+                if let Some(word) = scopes.iter().find(|scope| scope.name.contains(one)) {
+                    item.report(format!("would cut the scope `{}` in two", word.name));
+                }
+                found.push(one);
+            }
+            _ => item.report("must hold single characters, such as \" \" or \",\""),
+        }
+    }
+    found
+}
+
+pub(super) fn token(table: &Table<'_>) -> TokenRules {
+    let refresh_life = RefreshLife {
+        idle: table.seconds_or("refresh_idle", 90 * 86_400, 1..=CENTURY),
+        absolute: table.seconds_or("refresh_absolute", 3 * 365 * 86_400, 1..=CENTURY),
+    };
+    let rotation =
+        table.choice_or("rotation", Rotation::Always, &[("always", Rotation::Always), ("never", Rotation::Never)]);
+    let plain = [
+        ReplyField::AccessToken,
+        ReplyField::TokenType,
+        ReplyField::ExpiresIn,
+        ReplyField::RefreshToken,
+        ReplyField::Scope,
+    ];
+    let reply = reply(table, "reply", &plain);
+    let refresh_reply = self::reply(table, "refresh_reply", &reply);
+    let rules = TokenRules {
+        code_life: table.seconds_or("code_life", 60, 1..=600),
+        access_life: table.seconds_or("access_life", 3_600, 1..=30 * 86_400),
+        refresh_life,
+        rotation,
+        reuse_grace: table.seconds_or("reuse_grace", 0, 0..=60),
+        race_window: table.seconds_or("race_window", 10, 0..=60),
+        max_families: table.whole_or("max_families", 4, 1..=64) as u32,
+        reply,
+        refresh_reply,
+        prefixes: prefixes(&table.table("prefixes")),
+    };
+    if refresh_life.idle > refresh_life.absolute {
+        let key = if table.get("refresh_idle").is_some() { "refresh_idle" } else { "refresh_absolute" };
+        table.report(key, "contradicts: `token.refresh_idle` is longer than `token.refresh_absolute`");
+    }
+    if rotation == Rotation::Always && !rules.refresh_reply.contains(&ReplyField::RefreshToken) {
+        let key = if table.get("refresh_reply").is_some() { "refresh_reply" } else { "reply" };
+        table.report(key, "lacks \"refresh_token\", but `token.rotation` is \"always\": apps would lose their connection");
+    }
+    if rules.reuse_grace > Seconds(0) && rotation == Rotation::Never {
+        table.report("reuse_grace", "means nothing while `token.rotation` is \"never\"");
+    }
+    rules
+}
+
+fn reply(table: &Table<'_>, key: &'static str, default: &[ReplyField]) -> Vec<ReplyField> {
+    const FIELDS: &[(&str, ReplyField)] = &[
+        ("access_token", ReplyField::AccessToken),
+        ("token_type", ReplyField::TokenType),
+        ("expires_in", ReplyField::ExpiresIn),
+        ("refresh_token", ReplyField::RefreshToken),
+        ("scope", ReplyField::Scope),
+        ("created_at", ReplyField::CreatedAt),
+    ];
+    let Some(items) = table.list(key, 16) else {
+        return default.to_vec();
+    };
+    let fields = distinct(&items, FIELDS);
+    if !fields.contains(&ReplyField::AccessToken) {
+        table.report(key, "lacks \"access_token\"");
+    }
+    fields
+}
+
+/// Items that must be words of `choices`, each at most once.
+pub(super) fn distinct<T: Copy + PartialEq>(items: &[document::Value<'_>], choices: &[(&'static str, T)]) -> Vec<T> {
+    let mut found = Vec::new();
+    for item in items {
+        match item.choice(choices) {
+            Some(choice) if found.contains(&choice) => item.report(format!("names \"{}\" twice", item.shown())),
+            Some(choice) => found.push(choice),
+            None => {}
+        }
+    }
+    found
+}
+
+fn prefixes(table: &Table<'_>) -> Prefixes {
+    let prefixes = Prefixes {
+        access: table.text_or("access", "cw_at_"),
+        refresh: table.text_or("refresh", "cw_rt_"),
+        code: table.text_or("code", "cw_ac_"),
+        secret: table.text_or("secret", "cw_sk_"),
+    };
+    let all = [
+        ("access", &prefixes.access),
+        ("refresh", &prefixes.refresh),
+        ("code", &prefixes.code),
+        ("secret", &prefixes.secret),
+    ];
+    for (n, (key, prefix)) in all.iter().enumerate() {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if prefix.len() > 16 || !prefix.bytes().all(plain) {
+            table.report(key, "must be at most 16 of A-Z, a-z, 0-9, _ and -");
+        }
+        for (other, earlier) in &all[..n] {
+            if prefix == earlier {
+                table.report(key, &format!("is the same as `{other}`: nobody could tell the two apart"));
+            } else if prefix.starts_with(earlier.as_str()) || earlier.starts_with(prefix.as_str()) {
+                table.report(key, &format!("and `{other}` begin alike: one is a prefix of the other"));
+            }
+        }
+    }
+    prefixes
+}
+
+pub(super) fn policy(table: &Table<'_>) -> Policy {
+    const CONSEQUENCES: &[(&str, Consequence)] =
+        &[("keep", Consequence::Keep), ("suspend", Consequence::Suspend), ("revoke", Consequence::Revoke)];
+    Policy {
+        approvers: roles(table, "approvers", "nobody could connect an app"),
+        cutters: roles(table, "cutters", "nobody could disconnect an app"),
+        subject: table.choice_or(
+            "subject",
+            SubjectRule::Customer,
+            &[("customer", SubjectRule::Customer), ("user", SubjectRule::User)],
+        ),
+        account_proof: table.choice(
+            "account_proof",
+            &[
+                ("sign_in", AccountProof::SignIn),
+                ("sign_in_token", AccountProof::SignInToken),
+                ("none", AccountProof::None),
+            ],
+        ),
+        on_authorizer_demoted: table.choice_or("on_authorizer_demoted", Consequence::Keep, CONSEQUENCES),
+        on_authorizer_deactivated: table.choice_or("on_authorizer_deactivated", Consequence::Suspend, CONSEQUENCES),
+    }
+}
+
+fn roles(table: &Table<'_>, key: &'static str, if_empty: &str) -> Vec<Role> {
+    let Some(items) = table.list(key, 16) else {
+        return vec![Role::CustomerAdmin];
+    };
+    if items.is_empty() {
+        table.report(key, &format!("is empty: {if_empty}"));
+    }
+    distinct(&items, &Role::ALL.map(|role| (role.word(), role)))
+}

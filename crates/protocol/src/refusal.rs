@@ -1,0 +1,307 @@
+//! Every refusal of the product: a stable number, the wire's code, a sentence for a person, and what to do next.
+//!
+//! A refusal is a value. The HTTP status is chosen in one place only (`causeway-server`'s and `causeway-guard`'s reply
+//! files). `docs/ERRORS.md` is generated from this table: never reuse or renumber a reason.
+
+use crate::Change;
+
+/// The `error` codes of RFC 6749 4.1.2.1 and 5.2, RFC 6750 3.1, and what the pages and the operator need besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WireError {
+    /// Missing, repeated or malformed parameter.
+    InvalidRequest,
+    /// Client authentication failed.
+    InvalidClient,
+    /// The code or refresh token is not good.
+    InvalidGrant,
+    /// The app may not do this.
+    UnauthorizedClient,
+    /// Unknown grant type.
+    UnsupportedGrantType,
+    /// `response_type` is not `code`.
+    UnsupportedResponseType,
+    /// More or other scope than may be granted.
+    InvalidScope,
+    /// A person, or the platform's rule, said no.
+    AccessDenied,
+    /// RFC 6750: the bearer token is not good.
+    InvalidToken,
+    /// RFC 6750: it is good, but not for this.
+    InsufficientScope,
+    /// Something of ours failed.
+    ServerError,
+    /// Try again soon.
+    TemporarilyUnavailable,
+    /// No such page, route or record.
+    NotFound,
+    /// Not with this method.
+    MethodNotAllowed,
+    /// Too many requests.
+    RateLimited,
+    /// More bytes than are accepted.
+    TooLarge,
+    /// The Host header names an origin that is not ours.
+    Misdirected,
+    /// A body of a kind that is not read here.
+    UnsupportedMediaType,
+    /// The platform's API behind the guard did not answer.
+    BadGateway,
+    /// Signed in is needed.
+    SignInNeeded,
+    /// Signed in as somebody who may not.
+    Forbidden,
+}
+
+impl WireError {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        use WireError::*;
+        match self {
+            InvalidRequest => "invalid_request",
+            InvalidClient => "invalid_client",
+            InvalidGrant => "invalid_grant",
+            UnauthorizedClient => "unauthorized_client",
+            UnsupportedGrantType => "unsupported_grant_type",
+            UnsupportedResponseType => "unsupported_response_type",
+            InvalidScope => "invalid_scope",
+            AccessDenied => "access_denied",
+            InvalidToken => "invalid_token",
+            InsufficientScope => "insufficient_scope",
+            ServerError => "server_error",
+            TemporarilyUnavailable => "temporarily_unavailable",
+            NotFound => "not_found",
+            MethodNotAllowed => "method_not_allowed",
+            RateLimited => "rate_limited",
+            TooLarge => "too_large",
+            Misdirected => "misdirected_request",
+            UnsupportedMediaType => "unsupported_media_type",
+            BadGateway => "bad_gateway",
+            SignInNeeded => "sign_in_needed",
+            Forbidden => "forbidden",
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $wire:ident, $says:literal, $next:literal;)+) => {
+        /// Why something was refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $(#[doc = $says] $name,)+
+        }
+
+        impl Reason {
+            /// Every reason, by number.
+            pub const ALL: &'static [Reason] = &[$(Reason::$name),+];
+
+            /// The stable number, shown as `C-<number>`.
+            pub fn number(self) -> u16 {
+                match self { $(Reason::$name => $number),+ }
+            }
+
+            /// The wire's code.
+            pub fn wire(self) -> WireError {
+                match self { $(Reason::$name => WireError::$wire),+ }
+            }
+
+            /// What happened, in one sentence that is safe to show to anyone. Only characters of RFC 6749 5.2.
+            pub fn sentence(self) -> &'static str {
+                match self { $(Reason::$name => $says),+ }
+            }
+
+            /// What the reader can do about it.
+            pub fn next_step(self) -> &'static str {
+                match self { $(Reason::$name => $next),+ }
+            }
+
+            /// The variant's name, for docs and logs.
+            pub fn name(self) -> &'static str {
+                match self { $(Reason::$name => stringify!($name)),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    // 1xx: the request itself
+    ParameterRepeated = 100, InvalidRequest, "A parameter was sent more than once.", "Send each parameter once, in the query or in the body, not in both.";
+    ParameterMissing = 101, InvalidRequest, "A required parameter is missing or empty.", "Add the parameter that the detail names.";
+    ParameterMalformed = 102, InvalidRequest, "A parameter has a form that is not accepted.", "Check the parameter that the detail names: its length and its characters.";
+    CredentialsInQuery = 103, InvalidRequest, "Credentials, codes and tokens are not read from the URL.", "Move them into the body or the Authorization header. URLs end up in logs.";
+    BodyUnreadable = 104, InvalidRequest, "The body could not be read as its Content-Type says.", "Send a form, multipart, or a JSON object of strings, with the matching Content-Type.";
+    BodyTooLarge = 105, TooLarge, "The body is larger than is accepted.", "Send a smaller body.";
+    MediaTypeUnknown = 106, UnsupportedMediaType, "Bodies of this Content-Type are not read here.", "Use application/x-www-form-urlencoded, application/json or multipart/form-data.";
+    MethodNotAllowed = 107, MethodNotAllowed, "This address does not take this method.", "Use the method that the Allow header names.";
+    NoSuchPage = 108, NotFound, "There is nothing at this address.", "Check the address. The endpoints stand in the metadata at /.well-known/oauth-authorization-server.";
+    HostUnknown = 109, Misdirected, "The Host header names an origin that is not served here.", "Call the platform by the address that it was configured with.";
+    TransportInsecure = 110, InvalidRequest, "This needs https.", "Use the https address.";
+    CrossSite = 111, AccessDenied, "The form was sent from another site.", "Open the page here and send its own form.";
+    HeaderMalformed = 112, InvalidRequest, "A header has a form that is not accepted.", "Check the header that the detail names.";
+
+    // 2xx: client authentication (RFC 6749 2.3, 3.2.1)
+    ClientUnknown = 200, InvalidClient, "The client credentials are wrong.", "Check client_id and client_secret. A secret that was regenerated stops at once; OAuth 1.0 credentials are not OAuth 2.0 ones.";
+    ClientAuthTwice = 201, InvalidRequest, "Two client authentications were sent in one request.", "Send the secret either by HTTP Basic or in the body.";
+    ClientAuthMissing = 202, InvalidClient, "The request carries no client credentials.", "Send client_id and client_secret, by HTTP Basic or in the body.";
+    BasicMalformed = 203, InvalidClient, "The Authorization header is not a well-formed HTTP Basic one.", "Send base64 of the form-encoded client id, a colon and the form-encoded secret (RFC 6749 2.3.1).";
+    ClientOff = 204, InvalidClient, "This app is switched off.", "Ask the platform about the app.";
+    ClientNotApproved = 205, UnauthorizedClient, "This app has not been approved.", "Wait for the platform's review, or ask about it.";
+    GrantNotAllowed = 206, UnauthorizedClient, "This app may not use this grant.", "Ask the platform to allow the grant for the app.";
+    ClientThrottled = 207, RateLimited, "Too many failed authentications from this address for this client.", "Wait as long as Retry-After says. Requests with the right secret are still served.";
+    PublicClientSecret = 208, InvalidClient, "A public app has no secret.", "Leave client_secret out, and use PKCE.";
+
+    // 3xx: the authorization request (RFC 6749 4.1.1 and 4.1.2.1)
+    AppUnknown = 300, InvalidRequest, "This link names an app that does not exist here.", "Check client_id against the app's page.";
+    RedirectMissing = 301, InvalidRequest, "This link does not say where to return to.", "Send redirect_uri: the app has several.";
+    RedirectUnregistered = 302, InvalidRequest, "This link returns to an address that is not registered for the app.", "Send one of the registered redirect URIs, byte for byte.";
+    ResponseTypeMissing = 303, InvalidRequest, "The parameter response_type is missing.", "Send response_type=code.";
+    ResponseTypeUnsupported = 304, UnsupportedResponseType, "Only response_type=code is supported.", "Send response_type=code.";
+    ScopeUnknown = 305, InvalidScope, "A requested scope is unknown, malformed or not approved for this app.", "Request only scopes that the app was approved for.";
+    ScopeMissing = 306, InvalidScope, "The parameter scope is missing.", "Say which scopes the app needs.";
+    StateMissing = 307, InvalidRequest, "The parameter state is missing or too short.", "Send a random state, fresh for each session.";
+    ChallengeMissing = 308, InvalidRequest, "This app must use PKCE: code_challenge is missing.", "Send code_challenge and code_challenge_method=S256 (RFC 7636).";
+    ChallengeMethod = 309, InvalidRequest, "Only code_challenge_method=S256 is supported.", "Send code_challenge_method=S256.";
+    ChallengeMalformed = 310, InvalidRequest, "The code_challenge is not the base64url text of a SHA-256.", "Send exactly 43 characters of base64url without padding.";
+    AppNotAvailable = 311, AccessDenied, "This app cannot be connected right now.", "Ask the app's maker. The app is not approved, or is switched off.";
+    AppPrivate = 312, AccessDenied, "This app is private to another customer.", "Ask the app's maker for a public app.";
+    NotApprover = 313, AccessDenied, "Your role may not connect apps.", "Ask an administrator of your account to open the same link.";
+    PersonDenied = 314, AccessDenied, "The person said no.", "Nothing was shared. The person can start again from the app.";
+    NoCustomer = 315, AccessDenied, "Your account does not belong to a customer that apps can be connected to.", "Sign in with an account of the customer.";
+    AccountUnknown = 316, InvalidRequest, "The account named in the request does not exist for this app.", "Register the account first, and send its id.";
+
+    // 4xx: the pages' forms
+    FormExpired = 400, AccessDenied, "This page was open for too long.", "Start again from the app.";
+    FormForeign = 401, AccessDenied, "This form belongs to another browser or another person.", "Start again from the app, in this browser.";
+    FormDecided = 402, AccessDenied, "This request was answered already, and differently.", "Start again from the app.";
+    FormBroken = 403, AccessDenied, "This form was changed on its way.", "Start again from the app.";
+    SignInFailed = 404, SignInNeeded, "Email or password is wrong.", "Try again.";
+    SignInThrottled = 405, RateLimited, "Too many failed sign-ins.", "Wait a moment, then try again.";
+    SignInBusy = 406, TemporarilyUnavailable, "Too many people are signing in at this moment.", "Try again in a few seconds.";
+    SignInNeeded = 407, SignInNeeded, "Please sign in first.", "Sign in.";
+    NotAllowedHere = 408, Forbidden, "Your role may not open this page.", "Ask an administrator of your account.";
+    NoSuchConnection = 409, NotFound, "This connection does not exist, or was disconnected already.", "Go back to the list.";
+
+    // 5xx: the token, revocation and introspection endpoints (RFC 6749 5.2, 7009, 7662)
+    GrantTypeMissing = 500, InvalidRequest, "The parameter grant_type is missing.", "Send grant_type=authorization_code or grant_type=refresh_token.";
+    GrantTypeUnsupported = 501, UnsupportedGrantType, "This grant_type is not supported.", "The metadata lists the supported ones.";
+    CodeInvalid = 502, InvalidGrant, "The authorization code is not valid.", "Send the person through the authorization again. A code works once, for its app and redirect URI, for a few minutes.";
+    CodeExpired = 503, InvalidGrant, "The authorization code has expired.", "Send the person through the authorization again.";
+    CodeRedeemed = 504, InvalidGrant, "The authorization code was used already. Everything issued from it was revoked.", "Send the person through the authorization again.";
+    CodeOtherClient = 505, InvalidGrant, "The authorization code was issued to another app.", "Redeem the code with the app that asked for it.";
+    CodeRedirectMismatch = 506, InvalidGrant, "The redirect_uri differs from the one in the authorization request.", "Send the same redirect_uri, byte for byte.";
+    VerifierMissing = 507, InvalidGrant, "The code_verifier is missing.", "Send the code_verifier that matches the code_challenge.";
+    VerifierUnexpected = 508, InvalidGrant, "A code_verifier was sent, but the authorization request had no code_challenge.", "Send code_challenge in the authorization request, or no code_verifier.";
+    VerifierMismatch = 509, InvalidGrant, "The code_verifier does not match the code_challenge.", "Send the verifier of this very authorization request.";
+    FamilyCollision = 510, ServerError, "This code's number was taken by another one.", "Send the person through the authorization again. Nothing was revoked.";
+    RefreshInvalid = 511, InvalidGrant, "The refresh token is not valid.", "Send the person through the authorization again.";
+    RefreshSuperseded = 512, InvalidGrant, "The refresh token was replaced by a newer one a moment ago.", "Use the pair that the other request received.";
+    RefreshReused = 513, InvalidGrant, "The refresh token was used before. Its whole family was revoked.", "Send the person through the authorization again. Never use a refresh token twice.";
+    RefreshExpired = 514, InvalidGrant, "The refresh token has expired.", "Send the person through the authorization again.";
+    RefreshRevoked = 515, InvalidGrant, "The authorization was revoked.", "Send the person through the authorization again.";
+    RefreshOtherClient = 516, InvalidGrant, "The refresh token was issued to another app.", "Refresh with the app that it was issued to.";
+    GrantSuspended = 517, InvalidGrant, "The app, the customer or the person is switched off.", "Nothing is lost: the same refresh token works again when it is switched on.";
+    ScopeWider = 518, InvalidScope, "The requested scope is wider than what was granted.", "Ask for the granted scopes or fewer, or leave scope out.";
+    RetryScope = 519, InvalidRequest, "A retry under the same Idempotency-Key asks for another scope.", "Repeat the request unchanged, or use a new key.";
+    TokenMissing = 520, InvalidRequest, "The parameter token is missing.", "Send the token.";
+    IdempotencyKeyMalformed = 521, InvalidRequest, "The Idempotency-Key is not 1 to 255 printable characters.", "Send a random key, such as a UUID.";
+    RefreshAhead = 522, InvalidGrant, "The refresh token is newer than what is known of it.", "Nothing was revoked. Ask the platform: its store may have been restored from a backup.";
+    NothingGranted = 523, InvalidScope, "None of the granted scopes is allowed any more.", "Ask the platform which scopes the app has, and send the person through the authorization again.";
+
+    // 6xx: the guard (RFC 6750 3.1)
+    TokenAbsent = 600, InvalidToken, "The request carries no credentials.", "Send Authorization: Bearer with an access token.";
+    TokenInvalid = 601, InvalidToken, "The access token is expired, revoked, malformed or unknown.", "Refresh it; if that fails, connect again.";
+    ScopeInsufficient = 602, InsufficientScope, "The access token lacks a scope that this call needs.", "Do not refresh. Ask the platform for the scope, then connect again.";
+    CredentialsTwice = 603, InvalidRequest, "The request carries more than one credential.", "Send exactly one.";
+    CredentialsMalformed = 604, InvalidRequest, "The Authorization header is malformed.", "Send Authorization: Bearer, one space, and the token.";
+    SiteMissing = 605, InvalidRequest, "The parameter site_id is missing, and this account has several active sites.", "Send site_id. The list of sites is at /v1/sites.";
+    SiteMalformed = 606, InvalidRequest, "The parameter site_id was sent twice, or is not of the form of a site id.", "Send the id once, exactly as the list of sites shows it.";
+    SiteForbidden = 607, Forbidden, "This token cannot act on that site.", "Use one of the sites that the list of sites shows.";
+    RouteUnknown = 608, NotFound, "There is no such resource.", "Check the path against the documentation.";
+    BudgetSpent = 609, RateLimited, "Too many requests for this account.", "Wait as long as Retry-After says, then back off.";
+    UpstreamFailed = 610, BadGateway, "The API behind the guard did not answer.", "Try again. The platform was told.";
+    GuardNotReady = 611, TemporarilyUnavailable, "The guard does not know yet what was taken back.", "Try again as Retry-After says. Keep the token: it may be good.";
+    NoActiveSite = 612, Forbidden, "This account has no active site.", "Ask the account's administrator.";
+    BodyWithheld = 613, TooLarge, "The body is larger than the guard reads to find the site.", "Send site_id in the query.";
+
+    // 7xx: the admin door
+    AdminKeyWrong = 700, InvalidToken, "The admin key is missing or wrong.", "Send Authorization: Bearer with the admin key.";
+    AdminSubjectUnknown = 701, NotFound, "There is no such record.", "Check the id.";
+    AdminBodyMalformed = 702, InvalidRequest, "The body is not the JSON object that this call takes.", "See docs/OPERATING.md for the shape.";
+
+    // 8xx: ours to mend
+    StoreBusy = 800, TemporarilyUnavailable, "Too much is waiting to be written.", "Try again as Retry-After says. Nothing was done.";
+    StoreFailed = 801, TemporarilyUnavailable, "The store could not be reached or written.", "Try again as Retry-After says.";
+    Internal = 802, ServerError, "Something of ours failed.", "Try again. Quote the request id when asking for help.";
+    KeyUnknown = 803, TemporarilyUnavailable, "This token was sealed with a key that this node does not hold yet.", "Try again as Retry-After says. Keep the token: it may be good.";
+    Draining = 804, TemporarilyUnavailable, "This node is about to stop.", "Try again: another one will answer.";
+    RequestSlow = 805, InvalidRequest, "The request took too long to arrive.", "Send it faster.";
+
+    // 9xx: the partner's side
+    CallbackStateUnknown = 900, InvalidRequest, "This return was not started here, was used already, or is too old.", "Start again from the dashboard.";
+    CallbackIssuer = 901, InvalidRequest, "The answer comes from another platform than the one that was asked.", "Start again from the dashboard.";
+    CallbackRefused = 902, AccessDenied, "The platform did not allow the connection.", "Start again from the dashboard when it shall be allowed.";
+    ExchangeFailed = 903, BadGateway, "The platform did not hand out tokens.", "Start again from the dashboard.";
+    ReconnectNeeded = 904, InvalidGrant, "The connection was ended on the platform's side.", "Connect again: settings and data are kept.";
+    PlatformUnreachable = 905, TemporarilyUnavailable, "The platform cannot be reached right now.", "Nothing is lost. The call is tried again later.";
+    PermissionMissing = 906, InsufficientScope, "The connection lacks a permission that this call needs.", "Ask the platform for the scope; refreshing does not help.";
+}
+
+impl Reason {
+    /// This reason as a refusal that changes nothing.
+    pub fn refuse(self) -> Refusal {
+        Refusal { reason: self, detail: None, change: None }
+    }
+
+    /// With the name of the parameter, header or scope it is about. Never put a secret in it.
+    pub fn about(self, detail: impl Into<String>) -> Refusal {
+        Refusal { reason: self, detail: Some(detail.into()), change: None }
+    }
+}
+
+/// A decision that says no. It may carry a change: a replayed code must fail *and* revoke.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// What it is about: safe to show; only the allowed ASCII set reaches the wire.
+    pub detail: Option<String>,
+    /// To be applied before the reply; if it turns out stale, somebody else did it.
+    pub change: Option<Box<Change>>,
+}
+
+impl Refusal {
+    /// The same refusal with a change to apply first.
+    #[must_use]
+    pub fn with(mut self, change: Change) -> Self {
+        self.change = Some(Box::new(change));
+        self
+    }
+
+    /// `error_description`: number, sentence and detail, in the characters that RFC 6749 5.2 allows.
+    pub fn description(&self) -> String {
+        let mut text = format!("C-{}: {}", self.reason.number(), self.reason.sentence());
+        if let Some(detail) = &self.detail {
+            text.push_str(" (");
+            text.push_str(detail);
+            text.push(')');
+        }
+        allowed_ascii(&text)
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        reason.refuse()
+    }
+}
+
+/// Text reduced to RFC 6749 5.2's set (%x20-21 / %x23-5B / %x5D-7E), at most 300 characters.
+pub fn allowed_ascii(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '"' => '\'',
+            ' '..='[' | ']'..='~' => c,
+            _ => '?',
+        })
+        .take(300)
+        .collect()
+}

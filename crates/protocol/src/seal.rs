@@ -1,0 +1,271 @@
+//! Sealing and opening (TOKENS 3): prefix + base64url of an authenticated encryption. No field of a token is known here.
+//!
+//! Layout of the bytes: version (1) · key id (2) · epoch (1) · ciphertext · tag (16) · CRC-32 (4). The first four are
+//! associated data, together with platform and kind, which are not transmitted. AES-256-GCM-SIV (RFC 8452) under a fixed
+//! nonce is deterministic authenticated encryption: equal plaintexts give equal texts, so plaintexts that must differ
+//! carry random bytes. The budget is 2^36 seals a working key.
+
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::{digest, hkdf, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use crate::secret::SecretVerifier;
+use crate::time::Seconds;
+use crate::wire::{Reader, Writer};
+use crate::UnixTime;
+
+/// The kinds of seals. The number separates the keys: a seal of one kind never opens as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// Access token.
+    Access = 1,
+    /// Refresh token.
+    Refresh = 2,
+    /// Authorization code; its key rolls daily and never leaves the nodes.
+    Code = 3,
+    /// The pending authorization request in the sign-in form.
+    Pending = 4,
+    /// The same on the consent form, bound to session and person.
+    Consent = 5,
+}
+
+impl Kind {
+    const FIXED: [Kind; 4] = [Kind::Access, Kind::Refresh, Kind::Pending, Kind::Consent];
+}
+
+/// Something that can be sealed.
+pub trait Sealed: Sized {
+    /// Its kind.
+    const KIND: Kind;
+    /// Its fields.
+    fn write(&self, to: &mut Writer);
+    /// The reverse; `None` for bytes of another layout.
+    fn read(from: &mut Reader<'_>) -> Option<Self>;
+}
+
+/// Why a text did not open. None of them says more to the caller than "not valid", but an unknown key may become known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealError {
+    /// Not a text of ours: refused before cryptography.
+    Junk,
+    /// Well-formed, sealed with a key that this ring does not hold: re-read the ring, else 503, never a false 401.
+    UnknownKey(u16),
+    /// The authentication failed, or the layout is not the kind's.
+    Forged,
+}
+
+const VERSION: u8 = 1;
+const HEADER: usize = 4;
+const TAG: usize = 16;
+const CHECKSUM: usize = 4;
+/// The longest text that is looked at: forms carry a `state` of up to 4 kB.
+const MAX_TEXT: usize = 16_384;
+
+/// A root key: never leaves the node, wiped when dropped, does not print.
+struct Root {
+    id: u16,
+    prk: hkdf::Prk,
+}
+
+impl Root {
+    fn derive(&self, purpose: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0u8; 32]);
+        self.prk
+            .expand(purpose, hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(key.as_mut()))
+            .expect("HKDF-SHA256 yields 32 bytes for any purpose");
+        key
+    }
+}
+
+/// The ring of root keys, newest first, with the working keys of one platform.
+pub struct KeyRing {
+    platform: String,
+    roots: Vec<Root>,
+    fixed: Vec<[LessSafeKey; 4]>,
+    peppers: Vec<hmac::Key>,
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyRing({}, keys {:?})", self.platform, self.ids())
+    }
+}
+
+impl KeyRing {
+    /// Reads a key file (CONTRACTS, `--keys`): one line `id base64(32 bytes)` per key, newest first; `#` starts a comment.
+    /// Problems name lines, never their content.
+    pub fn parse(platform: &str, text: &str) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut roots: Vec<Root> = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            match parse_line(line) {
+                Ok((id, _)) if roots.iter().any(|root| root.id == id) => {
+                    problems.push(format!("line {number}: key id {id} stands twice"));
+                }
+                Ok((id, value)) => {
+                    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"causeway root").extract(value.as_ref());
+                    roots.push(Root { id, prk });
+                }
+                Err(why) => problems.push(format!("line {number}: {why}")),
+            }
+        }
+        if roots.is_empty() && problems.is_empty() {
+            problems.push("holds no key".to_owned());
+        }
+        if problems.is_empty() { Ok(Self::build(platform, roots)) } else { Err(problems) }
+    }
+
+    /// One line of a key file.
+    pub fn line(id: u16, value: &[u8; 32]) -> String {
+        format!("{id} {}", STANDARD.encode(value))
+    }
+
+    fn build(platform: &str, roots: Vec<Root>) -> Self {
+        let fixed = roots.iter().map(|root| Kind::FIXED.map(|kind| working_key(root, platform, kind, 0))).collect();
+        let peppers = roots
+            .iter()
+            .map(|root| hmac::Key::new(hmac::HMAC_SHA256, root.derive(&[b"client secret"]).as_ref()))
+            .collect();
+        Self { platform: platform.to_owned(), roots, fixed, peppers }
+    }
+
+    /// The ids, newest first.
+    pub fn ids(&self) -> Vec<u16> {
+        self.roots.iter().map(|root| root.id).collect()
+    }
+
+    /// The key that seals.
+    pub fn newest(&self) -> u16 {
+        self.roots[0].id
+    }
+
+    /// A key of 32 bytes for another purpose (cookies, rows at rest), from the newest root.
+    pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        self.roots[0].derive(&[b"purpose", purpose.as_bytes()])
+    }
+
+    /// Seals with the newest key. `prefix` is for people and scanners.
+    pub fn seal<T: Sealed>(&self, prefix: &str, value: &T, now: UnixTime) -> String {
+        let mut fields = Writer::default();
+        value.write(&mut fields);
+        let mut sealed = fields.into_bytes();
+        let (key_id, day) = (self.newest().to_be_bytes(), day_of(T::KIND, now));
+        let header = [VERSION, key_id[0], key_id[1], day as u8];
+        self.with_key(0, T::KIND, day, |key| {
+            key.seal_in_place_append_tag(nonce(), self.aad(&header, T::KIND), &mut sealed)
+                .expect("sealing a few hundred bytes cannot fail");
+        });
+        let mut bytes = Vec::with_capacity(HEADER + sealed.len() + CHECKSUM);
+        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(&sealed);
+        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+        let mut text = String::with_capacity(prefix.len() + bytes.len() * 4 / 3 + 3);
+        text.push_str(prefix);
+        URL_SAFE_NO_PAD.encode_string(&bytes, &mut text);
+        text
+    }
+
+    /// Opens a text of the expected kind. There is no "open any".
+    pub fn open<T: Sealed>(&self, prefix: &str, text: &str, now: UnixTime) -> Result<T, SealError> {
+        let body = text.strip_prefix(prefix).filter(|_| text.len() <= MAX_TEXT).ok_or(SealError::Junk)?;
+        let mut bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_| SealError::Junk)?;
+        let checked = bytes.len().checked_sub(CHECKSUM).filter(|n| *n >= HEADER + TAG).ok_or(SealError::Junk)?;
+        if crc32fast::hash(&bytes[..checked]).to_be_bytes() != bytes[checked..] || bytes[0] != VERSION {
+            return Err(SealError::Junk);
+        }
+        let header = [bytes[0], bytes[1], bytes[2], bytes[3]];
+        let key_id = u16::from_be_bytes([header[1], header[2]]);
+        let index = self.roots.iter().position(|root| root.id == key_id).ok_or(SealError::UnknownKey(key_id))?;
+        let today = day_of(T::KIND, now);
+        // A rolling key opens on its own day and the next; a clock a little behind may meet tomorrow's.
+        let day = [today, today - 1, today + 1].into_iter().find(|day| *day as u8 == header[3]).ok_or(SealError::Forged)?;
+        self.with_key(index, T::KIND, day, |key| {
+            let opened = key
+                .open_in_place(nonce(), self.aad(&header, T::KIND), &mut bytes[HEADER..checked])
+                .map_err(|_| SealError::Forged)?;
+            let mut fields = Reader::new(opened);
+            T::read(&mut fields).filter(|_| fields.is_done()).ok_or(SealError::Forged)
+        })
+    }
+
+    fn with_key<R>(&self, index: usize, kind: Kind, day: i64, run: impl FnOnce(&LessSafeKey) -> R) -> R {
+        match Kind::FIXED.iter().position(|fixed| *fixed == kind) {
+            Some(slot) => run(&self.fixed[index][slot]),
+            None => run(&working_key(&self.roots[index], &self.platform, kind, day)),
+        }
+    }
+
+    fn aad(&self, header: &[u8; HEADER], kind: Kind) -> Aad<Vec<u8>> {
+        let mut data = Vec::with_capacity(HEADER + 1 + self.platform.len());
+        data.extend_from_slice(header);
+        data.push(kind as u8);
+        data.extend_from_slice(self.platform.as_bytes());
+        Aad::from(data)
+    }
+
+    /// What to keep of a client secret.
+    pub fn verifier(&self, secret: &str) -> SecretVerifier {
+        SecretVerifier { key_id: self.newest(), mac: mac(&self.peppers[0], secret) }
+    }
+
+    /// Whether one of the kept verifiers is this secret's, in time that does not depend on which, or on whether there is any.
+    pub fn verify(&self, secret: &str, kept: &[SecretVerifier]) -> bool {
+        let decoy = [SecretVerifier { key_id: self.newest(), mac: [0; 32] }];
+        let (candidates, real) = if kept.is_empty() { (&decoy[..], false) } else { (kept, true) };
+        candidates.iter().fold(false, |found, verifier| {
+            let pepper = self.roots.iter().position(|root| root.id == verifier.key_id);
+            let made = mac(&self.peppers[pepper.unwrap_or(0)], secret);
+            let equal = aws_lc_rs::constant_time::verify_slices_are_equal(&made, &verifier.mac).is_ok();
+            found | (equal & pepper.is_some() & real)
+        })
+    }
+}
+
+fn parse_line(line: &str) -> Result<(u16, Zeroizing<Vec<u8>>), &'static str> {
+    let (id, value) = line.split_once(char::is_whitespace).ok_or("wants an id, a space and a key")?;
+    let id = id.parse().map_err(|_| "the id is not a number from 0 to 65535")?;
+    let value = STANDARD.decode(value.trim()).map(Zeroizing::new).map_err(|_| "the key is not base64")?;
+    if value.len() == 32 { Ok((id, value)) } else { Err("the key is not 32 bytes long") }
+}
+
+/// HKDF(root; platform, kind, audience, day). One audience a platform today: number 0.
+fn working_key(root: &Root, platform: &str, kind: Kind, day: i64) -> LessSafeKey {
+    let length = (platform.len() as u64).to_be_bytes();
+    let audience = 0u64.to_be_bytes();
+    let key = root.derive(&[b"seal", &length, platform.as_bytes(), &[kind as u8], &audience, &day.to_be_bytes()]);
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key.as_ref()).expect("32 bytes make an AES-256 key"))
+}
+
+fn day_of(kind: Kind, now: UnixTime) -> i64 {
+    if kind == Kind::Code { now.0.div_euclid(Seconds::DAY.0) } else { 0 }
+}
+
+fn nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; 12])
+}
+
+fn mac(pepper: &hmac::Key, secret: &str) -> [u8; 32] {
+    let mut out = [0u8; 32];
+    out.copy_from_slice(hmac::sign(pepper, secret.as_bytes()).as_ref());
+    out
+}
+
+/// SHA-256, cut to `N` bytes, over parts that cannot run into each other.
+pub fn sha256<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut out = [0u8; N];
+    out.copy_from_slice(&context.finish().as_ref()[..N]);
+    out
+}

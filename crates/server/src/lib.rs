@@ -1,0 +1,13 @@
+//! The platform's HTTP edge: endpoints, pages, guard in front of the API, configuration and jobs.
+//! It translates and decides nothing: decisions are `causeway-protocol`'s, storage applies them.
+//!
+//! `node` is one running platform; `flows` are the four beats load → decide → apply → reply without HTTP; `http` is the
+//! translation; `router` is the table of routes.
+
+pub mod clock;
+pub mod flows;
+pub mod http;
+pub mod node;
+pub mod router;
+pub mod seed;
+pub mod shared;

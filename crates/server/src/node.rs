@@ -1,0 +1,148 @@
+//! One running platform: profile, store, keys and what is held in memory. Flows take a `&Node`; nothing here knows HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use causeway_guard::{CustomerSource, Held, Unavailable};
+use causeway_protocol::profile::Profile;
+use causeway_protocol::records::{App, Customer};
+use causeway_protocol::seal::KeyRing;
+use causeway_protocol::taken_back::TakenBack;
+use causeway_protocol::{Applied, Change, CustomerId, FamilyId, Outcome, Reason, Refusal, Row, UnixTime};
+use causeway_storage::{Engine, Store, StoreError, Stored};
+
+use crate::clock::{Clock, Entropy, random};
+
+/// Where the platform is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origins {
+    /// `http://localhost:8081`: authorize and the pages. The issuer. No trailing slash.
+    pub login: String,
+    /// Token endpoint and API. Equal to `login` when there is one origin.
+    pub api: String,
+}
+
+/// See the module.
+pub struct Node {
+    /// The platform.
+    pub profile: Profile,
+    /// Its addresses.
+    pub origins: Origins,
+    /// The authority.
+    pub store: Engine,
+    /// The keys.
+    pub ring: KeyRing,
+    /// What is held in memory.
+    pub held: Held,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    last_family: AtomicU64,
+}
+
+/// How a write ended for a flow: the store's own failures have become refusals.
+pub type Written = Result<Outcome, Refusal>;
+
+impl Node {
+    /// Loads what a node holds, and registers the profile's scope words.
+    pub async fn start(
+        profile: Profile,
+        origins: Origins,
+        store: Engine,
+        ring: KeyRing,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Stored<Self> {
+        let words = profile.scopes.iter().map(|scope| scope.name.clone()).collect();
+        store.apply(Change::RegisterScopes(words)).await?;
+        store.apply(Change::RaiseAccessLife(profile.token.access_life)).await?;
+        let boot = store.boot().await?;
+        let held = Held::new(TakenBack::new(boot.head, boot.cuts), boot.apps, boot.scopes);
+        Ok(Self { profile, origins, store, ring, held, clock, entropy, last_family: AtomicU64::new(0) })
+    }
+
+    /// The time.
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    /// Random bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        random(self.entropy.as_ref())
+    }
+
+    /// A family id that this process never gave out before.
+    pub fn family_id(&self) -> FamilyId {
+        let noise = u32::from_be_bytes(self.random());
+        let fresh = FamilyId::at(self.clock.millis(), noise).0 as u64;
+        let last = self.last_family.fetch_max(fresh, Ordering::Relaxed);
+        if fresh > last { FamilyId(fresh as i64) } else { FamilyId(self.last_family.fetch_add(1, Ordering::Relaxed) as i64 + 1) }
+    }
+
+    /// Applies a change and takes its feed entries in before anybody is answered: what is taken back here is refused here
+    /// from the next request on.
+    pub async fn apply(&self, change: Change) -> Written {
+        let outcome = self.store.apply(change).await.map_err(refusal_of)?;
+        if let Outcome::Applied(applied) = &outcome {
+            self.take_in(applied).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn take_in(&self, applied: &Applied) -> Result<(), Refusal> {
+        if let Row::App(app) = &applied.row {
+            self.held.put_app(app.clone());
+        }
+        if let Row::Scopes(words) = &applied.row {
+            self.held.set_scopes(causeway_protocol::Scopes::new(words.clone()));
+        }
+        if applied.feed.is_empty() {
+            return Ok(());
+        }
+        self.catch_up(&applied.feed).await
+    }
+
+    /// Takes entries in; on a gap (two writers answered in another order) the feed itself is read.
+    async fn catch_up(&self, entries: &[causeway_protocol::records::FeedEntry]) -> Result<(), Refusal> {
+        let (mut stale, _gap_is_read_below) = self.held.absorb(entries);
+        let wanted = entries.last().map_or(self.held.head(), |entry| entry.position);
+        while self.held.head() < wanted {
+            let more = self.store.feed(self.held.head(), 500).await.map_err(refusal_of)?;
+            if more.is_empty() {
+                return Err(Reason::GuardNotReady.refuse());
+            }
+            stale.extend(self.held.absorb(&more).0);
+        }
+        stale.sort_unstable();
+        stale.dedup();
+        for id in stale {
+            if let Some(app) = self.store.app(id).await.map_err(refusal_of)? {
+                self.held.put_app(app);
+            }
+        }
+        Ok(())
+    }
+
+    /// An app by its public name, from memory.
+    pub fn app(&self, client_id: &str) -> Option<Arc<App>> {
+        self.held.app_by_client_id(client_id)
+    }
+}
+
+/// A failure of the store, as a caller may see it.
+pub fn refusal_of(error: StoreError) -> Refusal {
+    match error {
+        StoreError::Busy => Reason::StoreBusy.refuse(),
+        StoreError::Failed(why) => {
+            tracing::error!(%why, "the store failed");
+            Reason::StoreFailed.refuse()
+        }
+    }
+}
+
+impl CustomerSource for Node {
+    async fn load(&self, id: CustomerId) -> Result<Option<Customer>, Unavailable> {
+        self.store.customer(id).await.map_err(|_| Unavailable)
+    }
+}

@@ -1,0 +1,110 @@
+//! Where records live: one trait, several engines, one contract suite.
+//!
+//! An engine has about a dozen reads, one `apply`, and the feed. It decides nothing: `protocol` does. SQL stays in the
+//! engines' own folders. To add an engine: implement [`Store`], add it to [`Engine`], run `contract` on it.
+
+pub mod contract;
+pub mod model;
+pub mod sqlite;
+
+use std::future::Future;
+
+use causeway_protocol::records::{App, Connection, Customer, Cuts, Decided, Family, FeedEntry, Person, Session};
+use causeway_protocol::change::Standing;
+use causeway_protocol::{
+    AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Position, Scopes, Subject, UserId,
+};
+use causeway_protocol::time::Seconds;
+
+/// What an engine can suffer. Never the caller's fault, never a decision.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The queue of writes is full: shed with 503.
+    #[error("too many writes are waiting")]
+    Busy,
+    /// Read or write failed (disk full, file gone, corrupt). Nothing of the change was applied.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// Why a store could not be opened: one line a person can act on.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(pub String);
+
+/// What a node needs to know at start.
+#[derive(Clone, Debug, Default)]
+pub struct Boot {
+    /// The feed's head.
+    pub head: Position,
+    /// Every switch that is off and every cut that could still matter for an access token, as of `head`.
+    pub cuts: Vec<(Subject, Cuts)>,
+    /// Every app.
+    pub apps: Vec<App>,
+    /// The scope registry.
+    pub scopes: Scopes,
+    /// The longest access life ever used.
+    pub longest_access_life: Seconds,
+}
+
+/// A page of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<After> {
+    /// Start behind this one; `None` starts at the beginning.
+    pub after: Option<After>,
+    /// At most this many (engines cap it at 500).
+    pub limit: u32,
+}
+
+/// The answer of an engine.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// What every engine can do. Reads see everything whose `apply` was answered before them.
+pub trait Store: Send + Sync + 'static {
+    /// Applies one change, whole or not at all. Answers only after it is durable.
+    fn apply(&self, change: Change) -> impl Future<Output = Stored<Outcome>> + Send;
+    /// The feed after a position, oldest first, at most `limit` entries, without gaps.
+    fn feed(&self, after: Position, limit: u32) -> impl Future<Output = Stored<Vec<FeedEntry>>> + Send;
+    /// What a node loads at start, in one snapshot.
+    fn boot(&self) -> impl Future<Output = Stored<Boot>> + Send;
+    /// One app, by number.
+    fn app(&self, id: AppId) -> impl Future<Output = Stored<Option<App>>> + Send;
+    /// A customer with its sites.
+    fn customer(&self, id: CustomerId) -> impl Future<Output = Stored<Option<Customer>>> + Send;
+    /// A customer by the platform's id.
+    fn customer_by_external(&self, id: &str) -> impl Future<Output = Stored<Option<Customer>>> + Send;
+    /// A person, by number.
+    fn person(&self, id: UserId) -> impl Future<Output = Stored<Option<Person>>> + Send;
+    /// A person by address; the engine compares lower-cased.
+    fn person_by_email(&self, email: &str) -> impl Future<Output = Stored<Option<Person>>> + Send;
+    /// A session by its cookie's digest.
+    fn session(&self, digest: [u8; 32]) -> impl Future<Output = Stored<Option<Session>>> + Send;
+    /// A consent that was decided.
+    fn decided(&self, transaction: [u8; 16]) -> impl Future<Output = Stored<Option<Decided>>> + Send;
+    /// One connection.
+    fn connection(&self, id: ConnectionId) -> impl Future<Output = Stored<Option<Connection>>> + Send;
+    /// Connections in ascending order of number: of one customer, or of all; with `live_only`, only those not cut.
+    fn connections(
+        &self,
+        customer: Option<CustomerId>,
+        live_only: bool,
+        page: Page<ConnectionId>,
+    ) -> impl Future<Output = Stored<Vec<Connection>>> + Send;
+    /// The live connections that this person allowed last (for `on_authorizer_…`), at most 500.
+    fn connections_allowed_by(&self, person: UserId) -> impl Future<Output = Stored<Vec<Connection>>> + Send;
+    /// The family and everything that could speak against it, in one snapshot.
+    fn standing(
+        &self,
+        family: FamilyId,
+        connection: ConnectionId,
+        app: AppId,
+        customer: CustomerId,
+        user: UserId,
+    ) -> impl Future<Output = Stored<Standing>> + Send;
+    /// Counts of rows by table, for tests, metrics and `prove`.
+    fn counts(&self) -> impl Future<Output = Stored<Vec<(&'static str, u64)>>> + Send;
+    /// Whether the audit chain holds from the first row to the last; the number of rows.
+    fn audit_check(&self) -> impl Future<Output = Stored<Result<u64, String>>> + Send;
+    /// The newest audit rows, newest first: (number, time, actor, verb, detail).
+    fn audit_tail(&self, limit: u32) -> impl Future<Output = Stored<Vec<(i64, i64, String, String, String)>>> + Send;
+}

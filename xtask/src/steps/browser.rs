@@ -1,0 +1,38 @@
+//! The whole story in Chromium: script on and off, desktop and phone, light and dark.
+//!
+//! The story prints `ok NAME` or `FAIL NAME: why` for each check; those are counted.
+
+use super::install;
+use crate::house::House;
+use crate::server::{Server, fresh_directory};
+use crate::shell;
+use crate::tally::Tally;
+
+/// Plays the story against a demo.
+pub fn run(house: &House) -> Result<Tally, String> {
+    install::run(house)?;
+    let data = fresh_directory(house, "browser-data")?;
+    let demo = Server::start(house, "browser", &["demo", "--listen", "127.0.0.1:0", "--data", &data.to_string_lossy()])?;
+    let shots = house.target("screenshots/story.log")?;
+    let shots = shots.parent().unwrap_or(&shots).to_string_lossy().into_owned();
+    let script = house.target("clients/node/story.mjs")?;
+    let mut story = shell::command("node", [script.to_string_lossy(), demo.describe.to_string_lossy()]);
+    story.arg(shots);
+    let (good, said) = shell::tee(story)?;
+    let mut tally = Tally::default();
+    for line in said.lines() {
+        if line.starts_with("ok ") {
+            tally += Tally::pass();
+        } else if let Some(why) = line.strip_prefix("FAIL ") {
+            tally += Tally::fail(format!("browser: {why}"));
+        }
+    }
+    if !good && tally.failed == 0 {
+        tally += Tally::fail("browser: the story broke off");
+    }
+    if tally.passed + tally.failed == 0 {
+        tally += Tally::fail("browser: the story checked nothing");
+    }
+    tally += Tally::of("browser: the demo stops well", demo.stop());
+    Ok(tally)
+}

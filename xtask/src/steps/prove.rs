@@ -1,0 +1,16 @@
+//! The long proofs at a size of seconds.
+//!
+//! The same code as `cargo xtask prove`, smaller.
+
+use crate::house::House;
+use crate::measure;
+use crate::tally::Tally;
+
+/// One test a proof.
+pub fn run(house: &House) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    for (name, size) in [("kill", 50), ("growth", 20_000)] {
+        tally += Tally::of(&format!("prove {name}"), measure::proof(house, name, Some(size)));
+    }
+    Ok(tally)
+}

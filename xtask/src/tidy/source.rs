@@ -1,0 +1,98 @@
+//! Rules that are read off the source text.
+//!
+//! Each looks at the blanked form that suits it, so that a comment or a test may say what code may not.
+
+use super::lexer::has_word;
+use super::tree::{SourceFile, Tree};
+
+/// Most lines that a file of `crates/*/src` may have.
+const MOST_LINES: usize = 500;
+
+/// Platforms are data. Their names stand in profiles, seeds, tests, and in the one list of what the demo runs.
+const PLATFORM_NAMES: &[&str] = &["tripleseat", "cal.com", "calcom", "otesse", "orcabase", "triplewhale"];
+const MAY_NAME_PLATFORMS: &[&str] = &["crates/cli/src/shipped.rs", "crates/cli/src/demo.rs", "crates/cli/src/demo/platforms.rs"];
+
+const SQL: &[&str] = &[
+    "SELECT ", "INSERT INTO", "INSERT OR", "UPDATE ", "DELETE FROM", "CREATE TABLE", "CREATE INDEX", "CREATE UNIQUE",
+    "ALTER TABLE", "DROP TABLE", "PRAGMA ", "BEGIN IMMEDIATE", "VACUUM INTO",
+];
+const MAY_SPEAK_SQL: &[&str] = &["crates/storage/src/sqlite", "crates/storage/src/postgres", "crates/vault/src/store"];
+
+/// `//!` on the first line.
+pub fn opens_with_purpose(tree: &Tree) -> Vec<String> {
+    let silent = tree.sources.iter().filter(|file| !file.text.starts_with("//! "));
+    silent.map(|file| file.at(1, "begins with no `//!` line that says what the file is for")).collect()
+}
+
+/// Files of shipped code are short.
+pub fn short(tree: &Tree) -> Vec<String> {
+    let files = tree.sources.iter().filter(|file| file.path.starts_with("crates/") && file.path.contains("/src/"));
+    files
+        .map(|file| (file, file.text.lines().count()))
+        .filter(|(_, lines)| *lines > MOST_LINES)
+        .map(|(file, lines)| file.at(lines, &format!("{lines} lines; most files stay below 300, none above {MOST_LINES}")))
+        .collect()
+}
+
+/// Our code holds no `unsafe`.
+pub fn no_unsafe(tree: &Tree) -> Vec<String> {
+    find(tree.sources.iter(), |file| &file.bare, |line| has_word(line, "unsafe"), "unsafe code")
+}
+
+/// SQL text, and the crate that speaks it, stay in the engines and the vault's store.
+pub fn sql_in_engines(tree: &Tree) -> Vec<String> {
+    let outside = || tree.sources.iter().filter(|file| file.ships() && !starts_with_any(&file.path, MAY_SPEAK_SQL));
+    let mut problems =
+        find(outside(), |file| &file.code, |line| SQL.iter().any(|word| in_string(line, word)), "SQL outside the engines");
+    problems.extend(find(outside(), |file| &file.bare, |line| has_word(line, "rusqlite"), "rusqlite outside the engines"));
+    problems
+}
+
+/// HTTP status codes are chosen in one file of a crate.
+pub fn status_in_reply(tree: &Tree) -> Vec<String> {
+    let files = tree.sources.iter().filter(|file| file.ships() && !file.path.ends_with("/src/reply.rs"));
+    find(files, |file| &file.bare, |line| line.contains("StatusCode::"), "a status code outside src/reply.rs")
+}
+
+/// No platform is known to code by its name.
+pub fn no_platform_names(tree: &Tree) -> Vec<String> {
+    let files = tree.sources.iter().filter(|file| file.ships() && !MAY_NAME_PLATFORMS.contains(&file.path.as_str()));
+    find(
+        files,
+        |file| &file.code,
+        |line| {
+            let line = line.to_ascii_lowercase();
+            PLATFORM_NAMES.iter().any(|name| has_word(&line, name))
+        },
+        "a platform's name in code: what differs between platforms belongs in its profile",
+    )
+}
+
+/// Nothing unfinished ships.
+pub fn nothing_left(tree: &Tree) -> Vec<String> {
+    let files = tree.sources.iter().filter(|file| file.ships());
+    find(files, |file| &file.bare, |line| line.contains("todo!") || line.contains("unimplemented!"), "left to do")
+}
+
+fn find<'a>(
+    files: impl Iterator<Item = &'a SourceFile>,
+    form: impl Fn(&SourceFile) -> &String,
+    wrong: impl Fn(&str) -> bool,
+    says: &str,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    for file in files {
+        let lines = file.numbered(form(file)).filter(|(_, line)| wrong(line));
+        problems.extend(lines.map(|(number, _)| file.at(number, says)));
+    }
+    problems
+}
+
+/// A line whose string literal begins with, or holds, the SQL word. Screaming constants are no SQL.
+fn in_string(line: &str, word: &str) -> bool {
+    line.find(word).is_some_and(|at| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+}
+
+fn starts_with_any(path: &str, beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| path.starts_with(beginning))
+}
