@@ -1,4 +1,5 @@
-//! Documents that are made from code: docs/ERRORS.md, and the tests column of docs/CHECKLIST.md and docs/SECURITY.md.
+//! Documents that are made from others: docs/ERRORS.md, the tests column of docs/CHECKLIST.md and docs/SECURITY.md, and the
+//! figures of docs/BENCHMARKS.md.
 //!
 //! `--check` writes nothing and fails when one is stale.
 
@@ -6,11 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use crate::house::House;
+use crate::measure::markdown;
 use crate::shell;
-use crate::tidy::{TABLES, Row, ids_in_name, test_names};
+use crate::tidy::{Row, TABLES, ids_in_name, test_names};
+
+const FIGURES_BEGIN: &str = "<!-- figures: generated from benchmarks.json -->";
+const FIGURES_END: &str = "<!-- end of figures -->";
 
 /// `cargo xtask generate [--check]`.
-pub fn command(house: &House, arguments: &[String]) -> Result<bool, String> {
+pub(crate) fn command(house: &House, arguments: &[String]) -> Result<bool, String> {
     let check = match arguments {
         [] => false,
         [flag] if flag == "--check" => true,
@@ -24,11 +29,16 @@ pub fn command(house: &House, arguments: &[String]) -> Result<bool, String> {
 }
 
 /// Names the documents that were stale; renews them unless it only checks.
-pub fn run(house: &House, check: bool) -> Result<Vec<String>, String> {
+pub(crate) fn run(house: &House, check: bool) -> Result<Vec<String>, String> {
     let mut documents = vec![("docs/ERRORS.md".to_string(), errors()?)];
     let tests = test_names(house)?;
     for table in TABLES {
         documents.push(((*table).to_string(), with_tests(&house.read(table)?, &tests)));
+    }
+    if let Ok(figures) = house.read("docs/benchmarks.json") {
+        let path = "docs/BENCHMARKS.md".to_string();
+        let text = with_figures(&house.read(&path)?, &figures)?;
+        documents.push((path, text));
     }
     let mut stale = Vec::new();
     for (path, text) in documents {
@@ -66,6 +76,14 @@ fn with_tests(text: &str, tests: &BTreeMap<String, String>) -> String {
         None => line.to_string(),
     };
     text.lines().map(renew).fold(String::new(), |all, line| all + &line + "\n")
+}
+
+/// The page with the table of the committed figures between its two marks.
+fn with_figures(page: &str, figures: &str) -> Result<String, String> {
+    let report = serde_json::from_str(figures).map_err(|e| format!("docs/benchmarks.json: {e}"))?;
+    let (before, rest) = page.split_once(FIGURES_BEGIN).ok_or("docs/BENCHMARKS.md has no mark where figures begin")?;
+    let (_, after) = rest.split_once(FIGURES_END).ok_or("docs/BENCHMARKS.md has no mark where figures end")?;
+    Ok(format!("{before}{FIGURES_BEGIN}\n{}{FIGURES_END}{after}", markdown(&report)))
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The workspace.
-pub struct House {
+pub(crate) struct House {
     root: PathBuf,
 }
 
 impl House {
     /// Finds the root: the directory above this crate's.
-    pub fn open() -> Result<Self, String> {
+    pub(crate) fn open() -> Result<Self, String> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = here.parent().ok_or("xtask stands in no workspace")?.to_path_buf();
         std::env::set_current_dir(&root).map_err(|e| format!("cannot enter {}: {e}", root.display()))?;
@@ -20,12 +20,12 @@ impl House {
     }
 
     /// A path inside the workspace.
-    pub fn path(&self, inside: &str) -> PathBuf {
+    pub(crate) fn path(&self, inside: &str) -> PathBuf {
         self.root.join(inside)
     }
 
     /// A path inside the target directory, whose parents are made.
-    pub fn target(&self, inside: &str) -> Result<PathBuf, String> {
+    pub(crate) fn target(&self, inside: &str) -> Result<PathBuf, String> {
         let path = self.root.join("target").join(inside);
         let parent = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(parent).map_err(|e| format!("cannot make {}: {e}", parent.display()))?;
@@ -33,18 +33,22 @@ impl House {
     }
 
     /// A release binary, if it was built.
-    pub fn binary(&self, name: &str) -> Result<PathBuf, String> {
+    pub(crate) fn binary(&self, name: &str) -> Result<PathBuf, String> {
         let path = self.root.join("target/release").join(name);
-        if path.is_file() { Ok(path) } else { Err(format!("{} is not there: the release build failed", path.display())) }
+        if path.is_file() {
+            Ok(path)
+        } else {
+            Err(format!("{} is not there: the release build failed", path.display()))
+        }
     }
 
     /// Reads a text file of the workspace.
-    pub fn read(&self, inside: &str) -> Result<String, String> {
+    pub(crate) fn read(&self, inside: &str) -> Result<String, String> {
         fs::read_to_string(self.path(inside)).map_err(|e| format!("cannot read {inside}: {e}"))
     }
 
     /// Every file below a directory whose name ends so, as paths from the root, sorted.
-    pub fn files(&self, below: &str, ending: &str) -> Result<Vec<String>, String> {
+    pub(crate) fn files(&self, below: &str, ending: &str) -> Result<Vec<String>, String> {
         let mut found = Vec::new();
         walk(&self.path(below), ending, &mut found)?;
         let mut names: Vec<String> = found

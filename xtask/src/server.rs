@@ -18,19 +18,19 @@ use crate::stopwatch::Stopwatch;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running server.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     /// What it says of itself.
-    pub description: Value,
+    pub(crate) description: Value,
     /// Where that file stands.
-    pub describe: PathBuf,
+    pub(crate) describe: PathBuf,
     /// From start to readiness.
-    pub start_ms: f64,
+    pub(crate) start_ms: f64,
 }
 
 impl Server {
     /// Starts it with these arguments and `--describe`; what it logs goes to a file beside.
-    pub fn start(house: &House, name: &str, arguments: &[&str]) -> Result<Self, String> {
+    pub(crate) fn start(house: &House, name: &str, arguments: &[&str]) -> Result<Self, String> {
         let binary = house.binary("causeway")?;
         let describe = house.target(&format!("run/{name}.json"))?;
         let log = house.target(&format!("run/{name}.log"))?;
@@ -48,7 +48,11 @@ impl Server {
             }
             if watch.elapsed() > PATIENCE {
                 let _ = child.kill();
-                return Err(format!("causeway {} is not ready after {PATIENCE:?}:\n{}", arguments.join(" "), tail(&log)));
+                return Err(format!(
+                    "causeway {} is not ready after {PATIENCE:?}:\n{}",
+                    arguments.join(" "),
+                    tail(&log)
+                ));
             }
             thread::sleep(Duration::from_millis(1));
         }
@@ -59,18 +63,18 @@ impl Server {
     }
 
     /// The process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Something that is described of a platform, as text.
-    pub fn of(&self, platform: &str, key: &str) -> Result<String, String> {
+    pub(crate) fn of(&self, platform: &str, key: &str) -> Result<String, String> {
         let value = &self.description["platforms"][platform][key];
         value.as_str().map(str::to_string).ok_or_else(|| format!("the description holds no {platform}.{key}"))
     }
 
     /// Memory in use, in MB of 10^6 bytes.
-    pub fn rss_mb(&self) -> Result<f64, String> {
+    pub(crate) fn rss_mb(&self) -> Result<f64, String> {
         let path = format!("/proc/{}/status", self.pid());
         let status = fs::read_to_string(&path).map_err(|e| format!("cannot read {path}: {e}"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
@@ -79,14 +83,14 @@ impl Server {
     }
 
     /// Kills it as a power cut would.
-    pub fn kill(mut self) -> Result<(), String> {
+    pub(crate) fn kill(mut self) -> Result<(), String> {
         self.child.kill().map_err(|e| format!("cannot kill causeway: {e}"))?;
         self.child.wait().map_err(|e| format!("cannot wait for causeway: {e}"))?;
         Ok(())
     }
 
     /// SIGTERM, and the demand that it ends well in time.
-    pub fn stop(mut self) -> Result<(), String> {
+    pub(crate) fn stop(mut self) -> Result<(), String> {
         shell::capture(shell::command("kill", ["-TERM", &self.pid().to_string()]))?;
         let watch = Stopwatch::start();
         while watch.elapsed() < PATIENCE {
@@ -107,7 +111,7 @@ impl Drop for Server {
 }
 
 /// Some other program that runs beside, killed at the end.
-pub struct Beside(pub Child);
+pub(crate) struct Beside(pub(crate) Child);
 
 impl Drop for Beside {
     fn drop(&mut self) {
@@ -117,12 +121,12 @@ impl Drop for Beside {
 }
 
 /// Starts a program without waiting for it.
-pub fn spawn(mut command: Command) -> Result<Child, String> {
+pub(crate) fn spawn(mut command: Command) -> Result<Child, String> {
     command.stdin(Stdio::null()).spawn().map_err(|e| format!("cannot start {:?}: {e}", command.get_program()))
 }
 
 /// A fresh directory for data.
-pub fn fresh_directory(house: &House, name: &str) -> Result<PathBuf, String> {
+pub(crate) fn fresh_directory(house: &House, name: &str) -> Result<PathBuf, String> {
     let path = house.target(&format!("run/{name}"))?;
     if path.exists() {
         fs::remove_dir_all(&path).map_err(|e| format!("cannot empty {}: {e}", path.display()))?;

@@ -7,26 +7,26 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 /// A command that is not read through a shell.
-pub fn command<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn command<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null());
     command
 }
 
 /// Cargo, the one that runs us.
-pub fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     command(option_env!("CARGO").unwrap_or("cargo"), arguments)
 }
 
 /// Runs it with its output shown.
-pub fn run(mut command: Command) -> Result<(), String> {
+pub(crate) fn run(mut command: Command) -> Result<(), String> {
     println!("  $ {}", line(&command));
     let status = command.status().map_err(|e| format!("cannot run {}: {e}", line(&command)))?;
     if status.success() { Ok(()) } else { Err(format!("{status}: {}", line(&command))) }
 }
 
 /// Runs it and keeps its standard output; its errors are shown only if it fails.
-pub fn capture(mut command: Command) -> Result<String, String> {
+pub(crate) fn capture(mut command: Command) -> Result<String, String> {
     let output = command.output().map_err(|e| format!("cannot run {}: {e}", line(&command)))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -39,7 +39,7 @@ pub fn capture(mut command: Command) -> Result<String, String> {
 }
 
 /// Runs it with its output shown, and gives the standard output besides.
-pub fn tee(mut command: Command) -> Result<(bool, String), String> {
+pub(crate) fn tee(mut command: Command) -> Result<(bool, String), String> {
     println!("  $ {}", line(&command));
     let mut child =
         command.stdout(Stdio::piped()).spawn().map_err(|e| format!("cannot run {}: {e}", line(&command)))?;
@@ -57,7 +57,7 @@ pub fn tee(mut command: Command) -> Result<(bool, String), String> {
 }
 
 /// Whether the program can be started and says yes.
-pub fn works(mut command: Command) -> bool {
+pub(crate) fn works(mut command: Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 

@@ -5,22 +5,22 @@
 use std::time::{Duration, Instant};
 
 /// Started when made.
-pub struct Stopwatch(Instant);
+pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts now.
     #[allow(clippy::disallowed_methods)] // a tool's stopwatch; the product's clock is an argument
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
     /// Since the start.
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 
     /// Since the start, in whole milliseconds.
-    pub fn millis(&self) -> f64 {
+    pub(crate) fn millis(&self) -> f64 {
         self.0.elapsed().as_secs_f64() * 1000.0
     }
 }

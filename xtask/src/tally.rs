@@ -6,25 +6,25 @@ use std::ops::AddAssign;
 
 /// A count of tests, with a line for each failure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub passed: u64,
-    pub failed: u64,
-    pub failures: Vec<String>,
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) failures: Vec<String>,
 }
 
 impl Tally {
     /// One test that passed.
-    pub fn pass() -> Self {
+    pub(crate) fn pass() -> Self {
         Self { passed: 1, ..Self::default() }
     }
 
     /// One test that failed, and why.
-    pub fn fail(why: impl Into<String>) -> Self {
+    pub(crate) fn fail(why: impl Into<String>) -> Self {
         Self { failed: 1, failures: vec![why.into()], ..Self::default() }
     }
 
     /// One test, named, that passed or failed.
-    pub fn of(name: &str, outcome: Result<(), String>) -> Self {
+    pub(crate) fn of(name: &str, outcome: Result<(), String>) -> Self {
         match outcome {
             Ok(()) => Self::pass(),
             Err(why) => Self::fail(format!("{name}: {why}")),

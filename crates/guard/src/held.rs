@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use causeway_protocol::records::{App, Customer, FeedEntry, FeedEvent};
@@ -32,6 +32,7 @@ pub struct Held {
     scopes: RwLock<Arc<Scopes>>,
     customers: RwLock<HashMap<CustomerId, Arc<Customer>>>,
     misses: AtomicU64,
+    owed: AtomicI64,
 }
 
 /// A poisoned lock means a panic between two plain inserts; the maps are whole all the same.
@@ -55,6 +56,17 @@ impl Held {
     /// How far the feed was read.
     pub fn head(&self) -> Position {
         read(&self.taken_back).head()
+    }
+
+    /// Says that a take-back at this position is durable: until the set has reached it, no guard may speak (TOKENS 6). To be
+    /// called by whoever could not read it in.
+    pub fn owe(&self, position: Position) {
+        self.owed.fetch_max(position.0, Ordering::Release);
+    }
+
+    /// Whether the set holds everything that it is known to have to hold.
+    pub fn is_ready(&self) -> bool {
+        self.head().0 >= self.owed.load(Ordering::Acquire)
     }
 
     /// How many subjects the taken-back set holds.
@@ -84,9 +96,13 @@ impl Held {
         (stale_apps, Ok(()))
     }
 
-    /// May an access token that names these subjects be honoured?
-    pub fn access(&self, as_of: Position, subjects: impl IntoIterator<Item = Subject>) -> Verdict {
-        read(&self.taken_back).access(as_of, subjects)
+    /// May an access token that names these subjects be honoured? [`Unavailable`] while this node cannot know.
+    pub fn access(&self, as_of: Position, subjects: impl IntoIterator<Item = Subject>) -> Result<Verdict, Unavailable> {
+        let set = read(&self.taken_back);
+        if set.head().0 < self.owed.load(Ordering::Acquire) {
+            return Err(Unavailable);
+        }
+        Ok(set.access(as_of, subjects))
     }
 
     /// Runs with the set as it stands.
@@ -153,7 +169,8 @@ impl Held {
         if set.head() == head {
             let mut customers = write(&self.customers);
             if customers.len() >= MAX_CUSTOMERS {
-                customers.clear();
+                let leaving: Vec<_> = customers.keys().copied().take(MAX_CUSTOMERS / 8).collect();
+                leaving.iter().for_each(|id| drop(customers.remove(id)));
             }
             customers.insert(id, loaded.clone());
         }

@@ -83,12 +83,13 @@ pub enum Change {
     },
     /// Somebody signed out. `Stale`: it is gone.
     EndSession([u8; 32]),
-    /// Inserts or replaces an app by its `client_id`; answers [`Row::App`].
-    PutApp(App),
+    /// Inserts or replaces an app by its `client_id`; answers [`Row::App`]. Nothing is written, not even the audit row,
+    /// where nothing differs: loading a seed again is no act.
+    PutApp(App, Act),
     /// Inserts or replaces a customer and its sites by their external ids; sites left out stay. Answers [`Row::Customer`].
-    PutCustomer(Customer),
+    PutCustomer(Customer, Act),
     /// Inserts or replaces a person by address; answers [`Row::Person`].
-    PutPerson(Person),
+    PutPerson(Person, Act),
     /// Adds words to the scope registry, in order, skipping those it has; answers [`Row::Scopes`].
     RegisterScopes(Vec<String>),
     /// Remembers that a seed file with this digest was loaded. `Stale`: it was already.

@@ -1,5 +1,5 @@
-//! Reads a TOML file that a person wrote (profile, seed, configuration) and reports every problem at once, with its place.
-//! What the keys mean does not belong here: each reader asks a [`Table`] for the keys that it knows.
+//! Reads a TOML file that a person wrote (profile, seed, configuration) and reports every problem at once, with its
+//! place. What the keys mean does not belong here: each reader asks a [`Table`] for the keys that it knows.
 
 mod table;
 mod value;
@@ -80,12 +80,15 @@ struct Document<'t> {
     asked: RefCell<BTreeSet<String>>,
     /// Syntax errors were found: what is missing may only be unreadable.
     torn: bool,
+    /// The lines they are in: what else is wrong there follows from them.
+    torn_lines: BTreeSet<usize>,
 }
 
 impl<'t> Document<'t> {
     fn new(text: &'t str) -> Self {
         let problems = Problems::new(text);
-        let mut document = Self { root: DeTable::new(), problems, asked: RefCell::default(), torn: false };
+        let (root, asked, torn_lines) = (DeTable::new(), RefCell::default(), BTreeSet::new());
+        let mut document = Self { root, problems, asked, torn: false, torn_lines };
         if text.len() > MAX_BYTES {
             document.problems.report(0, too_large(text.len()).message);
             document.torn = true;
@@ -94,11 +97,17 @@ impl<'t> Document<'t> {
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             let at = error.span().map_or(text.len(), |span| span.start);
+            document.torn_lines.insert(document.problems.line_of(at));
             document.problems.report(at, syntax(error.message()));
         }
         document.root = root.into_inner();
         document.torn = !errors.is_empty();
         document
+    }
+
+    /// Whether the parser may have made up what stands there: its stand-in for an unreadable value has the place 0.
+    fn is_unreadable(&self, at: usize) -> bool {
+        self.torn && (at == 0 || self.torn_lines.contains(&self.problems.line_of(at)))
     }
 
     fn root(&self) -> Table<'_> {
@@ -167,22 +176,32 @@ fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
     if word.len() > 40 {
         return None;
     }
-    let enough = 1 + word.len() / 5;
-    known.into_iter().map(|other| (distance(word, other), other)).filter(|(far, _)| *far <= enough).min().map(|(_, w)| w)
+    let enough = (word.len() / 4).max(1);
+    known
+        .into_iter()
+        .map(|other| (distance(word, other), other))
+        .filter(|(far, _)| *far <= enough)
+        .min()
+        .map(|(_, w)| w)
 }
 
-/// Levenshtein: how many letters to add, drop or replace.
+/// How many letters to add, drop, replace or swap with their neighbour (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = replaced.min(above[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                let swapped: usize = before[j - 2];
+                least = least.min(swapped + 1);
+            }
+            row.push(least);
         }
+        before = std::mem::replace(&mut above, row);
     }
-    row[b.len()]
+    above[b.len()]
 }

@@ -220,7 +220,8 @@ reasons! {
     UpstreamFailed = 610, BadGateway, "The API behind the guard did not answer.", "Try again. The platform was told.";
     GuardNotReady = 611, TemporarilyUnavailable, "The guard does not know yet what was taken back.", "Try again as Retry-After says. Keep the token: it may be good.";
     NoActiveSite = 612, Forbidden, "This account has no active site.", "Ask the account's administrator.";
-    BodyWithheld = 613, TooLarge, "The body is larger than the guard reads to find the site.", "Send site_id in the query.";
+    BodyWithheld = 613, TooLarge, "The body is larger than the guard reads to find the site.", "Send a smaller body.";
+    PathMalformed = 614, InvalidRequest, "The path is not written plainly.", "Write it without empty parts, dot segments, backslashes, semicolons, and escapes of characters that need none.";
 
     // 7xx: the admin door
     AdminKeyWrong = 700, InvalidToken, "The admin key is missing or wrong.", "Send Authorization: Bearer with the admin key.";
@@ -243,6 +244,11 @@ reasons! {
     ReconnectNeeded = 904, InvalidGrant, "The connection was ended on the platform's side.", "Connect again: settings and data are kept.";
     PlatformUnreachable = 905, TemporarilyUnavailable, "The platform cannot be reached right now.", "Nothing is lost. The call is tried again later.";
     PermissionMissing = 906, InsufficientScope, "The connection lacks a permission that this call needs.", "Ask the platform for the scope; refreshing does not help.";
+    CallThrottled = 907, RateLimited, "The platform asks for fewer calls.", "Wait as long as it says, then call again. Nothing is lost.";
+    RefreshRefused = 908, BadGateway, "The platform did not renew the token, though the customer did not end the connection.", "Check the app's id and secret at the platform. The connection is kept.";
+    NotConnected = 909, NotFound, "This platform is not connected.", "Connect it first.";
+    SiteNotOffered = 910, InvalidRequest, "This site is not one that the connection can act on.", "Choose one of the listed sites.";
+    AnswerUnreadable = 911, BadGateway, "The platform's answer could not be read.", "Try again. If it stays so, ask the platform.";
 }
 
 impl Reason {

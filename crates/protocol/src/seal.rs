@@ -152,6 +152,11 @@ impl KeyRing {
         self.roots[0].derive(&[b"purpose", purpose.as_bytes()])
     }
 
+    /// The same from the root of that id; `None` when the ring does not hold it.
+    pub fn derive_from(&self, id: u16, purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
+        self.roots.iter().find(|root| root.id == id).map(|root| root.derive(&[b"purpose", purpose.as_bytes()]))
+    }
+
     /// Seals with the newest key. `prefix` is for people and scanners.
     pub fn seal<T: Sealed>(&self, prefix: &str, value: &T, now: UnixTime) -> String {
         let mut fields = Writer::default();

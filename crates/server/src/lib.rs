@@ -5,9 +5,18 @@
 //! translation; `router` is the table of routes.
 
 pub mod clock;
+pub mod config;
+pub mod describe;
 pub mod flows;
 pub mod http;
+pub mod jobs;
+pub mod keys;
+pub mod load_seed;
+pub mod metrics;
 pub mod node;
+pub mod platform;
 pub mod router;
 pub mod seed;
 pub mod shared;
+pub mod throttle;
+pub mod trust;

@@ -1,14 +1,100 @@
 //! What every handler is given: the node, and the edge's own bounded memory (throttles, counters, hashing slots).
+//! Nothing here decides or speaks HTTP.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use causeway_protocol::secret::Secret;
+use causeway_protocol::time::Seconds;
+use causeway_protocol::{ConnectionId, UnixTime};
+
+use crate::metrics::Metrics;
 use crate::node::Node;
+use crate::seed::SeedRecord;
+use crate::throttle::Throttle;
+use crate::trust::TrustedProxies;
 
 /// One platform's HTTP edge. Add a field here when a handler needs something that outlives a request.
 pub struct Shared {
     /// The running platform.
     pub node: Node,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+    /// Which connections were used since the last flush.
+    pub last_used: LastUsed,
+    /// What the operator chose.
+    pub options: Options,
+    /// Wrong client secrets, by client and place.
+    pub client_failures: Throttle,
+    /// Texts at the introspection endpoint that nobody sealed, by app and place.
+    pub scans: Throttle,
+    /// True once the process is about to stop: not ready any more, still serving.
+    draining: AtomicBool,
 }
 
 /// As handlers take it.
 pub type Edge = Arc<Shared>;
+
+/// What the operator chose for the edge.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The admin door's bearer key; `None` leaves the door shut.
+    pub admin_key: Option<Secret>,
+    /// Whose forwarding headers count.
+    pub proxies: TrustedProxies,
+    /// The platform's own API (`http://…`, no trailing slash); `None`: the sample API answers.
+    pub upstream: Option<String>,
+    /// What the sample API answers with.
+    pub records: Vec<SeedRecord>,
+}
+
+impl Shared {
+    /// The edge of a node.
+    pub fn new(node: Node, options: Options) -> Self {
+        Self {
+            node,
+            metrics: Metrics::new(),
+            last_used: LastUsed::default(),
+            options,
+            client_failures: Throttle::new(10, Seconds(60)),
+            scans: Throttle::new(100, Seconds(60)),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on `/readyz` says no.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the process is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// So many connections are remembered between two flushes; uses beyond are not recorded, which costs a date on a page.
+const MAX_USED: usize = 100_000;
+
+/// When connections were last used: collected here, written in batches (TOKENS: never a commit per request).
+#[derive(Debug, Default)]
+pub struct LastUsed(Mutex<HashMap<ConnectionId, UnixTime>>);
+
+impl LastUsed {
+    /// A call went through.
+    pub fn seen(&self, connection: ConnectionId, now: UnixTime) {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() < MAX_USED || used.contains_key(&connection) {
+            used.insert(connection, now);
+        }
+    }
+
+    /// Hands over what was collected, in order of number, and starts anew.
+    pub fn take(&self) -> Vec<(ConnectionId, UnixTime)> {
+        let used = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut list: Vec<_> = used.into_iter().collect();
+        list.sort_unstable();
+        list
+    }
+}

@@ -69,14 +69,15 @@ impl Check {
     }
 
     /// The next row and the hash stored with it.
-    pub(crate) fn follow(&mut self, line: &Line, stored: &Hash) -> Result<(), String> {
+    pub(crate) fn follow(&mut self, line: &Line, stored: &[u8]) -> Result<(), String> {
         if line.number != self.number + 1 {
             return Err(format!("row {} is missing", self.number + 1));
         }
-        if line.chained_to(&self.hash) != *stored {
-            return Err(format!("row {} or the one before it was changed", line.number));
+        let hash = line.chained_to(&self.hash);
+        if hash != *stored {
+            return Err(format!("row {} was changed", line.number));
         }
-        (self.number, self.hash) = (line.number, *stored);
+        (self.number, self.hash) = (line.number, hash);
         Ok(())
     }
 

@@ -1,20 +1,32 @@
 //! Where records live: one trait, several engines, one contract suite.
 //!
 //! An engine has about a dozen reads, one `apply`, and the feed. It decides nothing: `protocol` does. SQL stays in the
-//! engines' own folders. To add an engine: implement [`Store`], add it to [`Engine`], run `contract` on it.
+//! engines' own folders. To add an engine: implement [`Store`], add it to [`Engine`], run `tests/it/contract.rs` on it.
 
-pub mod contract;
-pub mod model;
+mod audit;
+//mod engine;
+//pub mod model;
+mod rules;
 pub mod sqlite;
 
 use std::future::Future;
 
-use causeway_protocol::records::{App, Connection, Customer, Cuts, Decided, Family, FeedEntry, Person, Session};
 use causeway_protocol::change::Standing;
+use causeway_protocol::records::{App, Connection, Customer, Cuts, Decided, FeedEntry, Person, Session};
+use causeway_protocol::time::Seconds;
 use causeway_protocol::{
     AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Position, Scopes, Subject, UserId,
 };
-use causeway_protocol::time::Seconds;
+
+//pub use engine::Engine;
+//pub use model::Model;
+pub use sqlite::Sqlite;
+
+/// No list that a store answers with is longer, whatever was asked.
+pub const PAGE_MAX: u32 = 500;
+
+/// A row of the audit trail: number, time (seconds since the Unix epoch), actor, verb, detail.
+pub type AuditRow = (i64, i64, String, String, String);
 
 /// What an engine can suffer. Never the caller's fault, never a decision.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -33,7 +45,7 @@ pub enum StoreError {
 pub struct OpenError(pub String);
 
 /// What a node needs to know at start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Boot {
     /// The feed's head.
     pub head: Position,
@@ -73,6 +85,8 @@ pub trait Store: Send + Sync + 'static {
     fn customer(&self, id: CustomerId) -> impl Future<Output = Stored<Option<Customer>>> + Send;
     /// A customer by the platform's id.
     fn customer_by_external(&self, id: &str) -> impl Future<Output = Stored<Option<Customer>>> + Send;
+    /// The customer that has a site of this external id; of several, the first.
+    fn customer_by_site(&self, site: &str) -> impl Future<Output = Stored<Option<Customer>>> + Send;
     /// A person, by number.
     fn person(&self, id: UserId) -> impl Future<Output = Stored<Option<Person>>> + Send;
     /// A person by address; the engine compares lower-cased.
@@ -90,6 +104,8 @@ pub trait Store: Send + Sync + 'static {
         live_only: bool,
         page: Page<ConnectionId>,
     ) -> impl Future<Output = Stored<Vec<Connection>>> + Send;
+    /// Whether a seed file with this digest was loaded ([`Change::MarkSeed`]).
+    fn seed_loaded(&self, digest: [u8; 32]) -> impl Future<Output = Stored<bool>> + Send;
     /// The live connections that this person allowed last (for `on_authorizer_…`), at most 500.
     fn connections_allowed_by(&self, person: UserId) -> impl Future<Output = Stored<Vec<Connection>>> + Send;
     /// The family and everything that could speak against it, in one snapshot.
@@ -106,5 +122,5 @@ pub trait Store: Send + Sync + 'static {
     /// Whether the audit chain holds from the first row to the last; the number of rows.
     fn audit_check(&self) -> impl Future<Output = Stored<Result<u64, String>>> + Send;
     /// The newest audit rows, newest first: (number, time, actor, verb, detail).
-    fn audit_tail(&self, limit: u32) -> impl Future<Output = Stored<Vec<(i64, i64, String, String, String)>>> + Send;
+    fn audit_tail(&self, limit: u32) -> impl Future<Output = Stored<Vec<AuditRow>>> + Send;
 }

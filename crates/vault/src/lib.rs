@@ -1,1 +1,26 @@
-//! placeholder
+//! The partner's side: connect customers of any platform, keep their tokens encrypted and alive, call without a dead token.
+//! Pages do not belong here (`causeway-hub`); the rules of OAuth that both sides share are `causeway-protocol`'s.
+//!
+//! `speech` says, `reply` understands, `client` sends, `store` keeps; `connect` and `lifecycle` are the flows on top. Add a
+//! platform by its profile alone.
+
+mod client;
+pub mod clock;
+mod connect;
+mod keys;
+mod lifecycle;
+mod platform;
+pub mod reply;
+mod refresh;
+pub mod show;
+pub mod speech;
+mod store;
+pub mod timeline;
+mod vault;
+
+pub use keys::MasterKeys;
+pub use lifecycle::ApiReply;
+pub use platform::Platform;
+pub use speech::{ApiRequest, Method};
+pub use store::{Connection, Site, Status};
+pub use vault::{Limits, Tokens, Vault};

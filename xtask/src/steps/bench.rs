@@ -7,7 +7,7 @@ use crate::measure;
 use crate::tally::Tally;
 
 /// Counts as one test.
-pub fn run(house: &House) -> Result<Tally, String> {
+pub(crate) fn run(house: &House) -> Result<Tally, String> {
     let short = ["--rounds", "1", "--seconds", "1", "--json", "target/run/bench-smoke.json", "--only", "smoke"];
     let arguments: Vec<String> = short.iter().map(ToString::to_string).collect();
     Ok(Tally::of("bench", measure::bench(house, &arguments).map(drop)))

@@ -9,14 +9,15 @@ use crate::shell;
 use crate::tally::Tally;
 
 /// Plays the story against a demo.
-pub fn run(house: &House) -> Result<Tally, String> {
+pub(crate) fn run(house: &House) -> Result<Tally, String> {
     install::run(house)?;
     let data = fresh_directory(house, "browser-data")?;
-    let demo = Server::start(house, "browser", &["demo", "--listen", "127.0.0.1:0", "--data", &data.to_string_lossy()])?;
+    let demo =
+        Server::start(house, "browser", &["demo", "--listen", "127.0.0.1:0", "--data", &data.to_string_lossy()])?;
     let shots = house.target("screenshots/story.log")?;
     let shots = shots.parent().unwrap_or(&shots).to_string_lossy().into_owned();
     let script = house.target("clients/node/story.mjs")?;
-    let mut story = shell::command("node", [script.to_string_lossy(), demo.describe.to_string_lossy()]);
+    let mut story = shell::command("node", [script.as_os_str(), demo.describe.as_os_str()]);
     story.arg(shots);
     let (good, said) = shell::tee(story)?;
     let mut tally = Tally::default();

@@ -22,15 +22,24 @@ const CLIENTS: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Runs each against one server that was seeded like the demo.
-pub fn run(house: &House) -> Result<Tally, String> {
+pub(crate) fn run(house: &House) -> Result<Tally, String> {
     install::run(house)?;
     let data = fresh_directory(house, "clients-data")?;
     let server = Server::start(
         house,
         "clients",
         &[
-            "serve", "--profile", "tripleseat", "--data", &data.to_string_lossy(), "--listen", "127.0.0.1:0",
-            "--admin-listen", "127.0.0.1:0", "--seed", "demo/tripleseat.toml",
+            "serve",
+            "--profile",
+            "tripleseat",
+            "--data",
+            &data.to_string_lossy(),
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--seed",
+            "demo/tripleseat.toml",
         ],
     )?;
     let mut tally = Tally::default();

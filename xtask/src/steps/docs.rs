@@ -7,7 +7,7 @@ use crate::house::House;
 use crate::tally::Tally;
 
 /// `cargo xtask generate --check`.
-pub fn run(house: &House) -> Result<Tally, String> {
+pub(crate) fn run(house: &House) -> Result<Tally, String> {
     let stale = generate::run(house, true)?;
     Ok(match stale.as_slice() {
         [] => Tally::pass(),

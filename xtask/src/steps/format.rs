@@ -7,6 +7,6 @@ use crate::shell;
 use crate::tally::Tally;
 
 /// `cargo fmt --check`.
-pub fn run(_house: &House) -> Result<Tally, String> {
+pub(crate) fn run(_house: &House) -> Result<Tally, String> {
     Ok(Tally::of("format", shell::run(shell::cargo(["fmt", "--all", "--check"]))))
 }

@@ -21,12 +21,12 @@ const PACKAGES: &[(&[&str], &[&str])] = &[
 ];
 
 /// Where the npm packages, and the scripts that import them, are put.
-pub const NODE: &str = "clients/node";
+pub(crate) const NODE: &str = "clients/node";
 /// Where the Python packages are put.
-pub const VENV: &str = "clients/venv";
+pub(crate) const VENV: &str = "clients/venv";
 
 /// Counts as one test: everything is there at the end.
-pub fn run(house: &House) -> Result<Tally, String> {
+pub(crate) fn run(house: &House) -> Result<Tally, String> {
     Ok(Tally::of("install", debian().and_then(|()| python(house)).and_then(|()| node(house))))
 }
 
@@ -38,7 +38,10 @@ fn debian() -> Result<(), String> {
     }
     let by_hand = format!("apt-get install {}", wanted.join(" "));
     if !shell::works(shell::command("apt-get", ["--version"])) {
-        return Err(format!("this is no Debian: install what these packages hold, then run again: {}", wanted.join(" ")));
+        return Err(format!(
+            "this is no Debian: install what these packages hold, then run again: {}",
+            wanted.join(" ")
+        ));
     }
     let root = shell::capture(shell::command("id", ["-u"]))?.trim() == "0";
     if !root && !shell::works(shell::command("sudo", ["-n", "true"])) {
@@ -64,8 +67,14 @@ fn python(house: &House) -> Result<(), String> {
     fresh(&venv.join("installed"), &lock, || {
         shell::run(shell::command("python3", ["-m", "venv", &venv.to_string_lossy()]))?;
         let pip = venv.join("bin/pip").to_string_lossy().into_owned();
-        let arguments =
-            ["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", "clients/python/requirements.txt"];
+        let arguments = [
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            "clients/python/requirements.txt",
+        ];
         shell::run(shell::command(&pip, arguments))
     })
 }

@@ -7,7 +7,7 @@ use crate::shell;
 use crate::tally::Tally;
 
 /// `cargo clippy`, warnings denied.
-pub fn run(_house: &House) -> Result<Tally, String> {
+pub(crate) fn run(_house: &House) -> Result<Tally, String> {
     let arguments = ["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
     Ok(Tally::of("lints", shell::run(shell::cargo(arguments))))
 }

@@ -18,6 +18,8 @@ use crate::stopwatch::Stopwatch;
 use crate::tally::Tally;
 use crate::tidy;
 
+pub(crate) use release::build as build_release;
+
 type Step = fn(&House) -> Result<Tally, String>;
 
 const STEPS: &[(&str, &str, Step)] = &[
@@ -35,7 +37,7 @@ const STEPS: &[(&str, &str, Step)] = &[
 ];
 
 /// Runs all steps, or those named. The last line is `N passed, N failed`.
-pub fn run(house: &House, only: &[String]) -> Result<bool, String> {
+pub(crate) fn run(house: &House, only: &[String]) -> Result<bool, String> {
     if let Some(unknown) = only.iter().find(|name| !STEPS.iter().any(|(step, ..)| step == name)) {
         let names: Vec<&str> = STEPS.iter().map(|(name, ..)| *name).collect();
         return Err(format!("there is no step `{unknown}`; the steps are {}", names.join(", ")));

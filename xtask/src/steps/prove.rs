@@ -7,7 +7,7 @@ use crate::measure;
 use crate::tally::Tally;
 
 /// One test a proof.
-pub fn run(house: &House) -> Result<Tally, String> {
+pub(crate) fn run(house: &House) -> Result<Tally, String> {
     let mut tally = Tally::default();
     for (name, size) in [("kill", 50), ("growth", 20_000)] {
         tally += Tally::of(&format!("prove {name}"), measure::proof(house, name, Some(size)));

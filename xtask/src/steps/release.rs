@@ -7,12 +7,12 @@ use crate::shell;
 use crate::tally::Tally;
 
 /// Builds both in one go.
-pub fn run(house: &House) -> Result<Tally, String> {
+pub(crate) fn run(house: &House) -> Result<Tally, String> {
     Ok(Tally::of("release", build(house)))
 }
 
 /// `cargo build --release` of the CLI and the bench.
-pub fn build(house: &House) -> Result<(), String> {
+pub(crate) fn build(house: &House) -> Result<(), String> {
     let arguments =
         ["build", "--quiet", "--release", "--locked", "--package", "causeway-cli", "--package", "causeway-bench"];
     shell::run(shell::cargo(arguments))?;

@@ -7,7 +7,7 @@ use crate::shell;
 use crate::tally::Tally;
 
 /// Runs and counts.
-pub fn run(_house: &House) -> Result<Tally, String> {
+pub(crate) fn run(_house: &House) -> Result<Tally, String> {
     let (good, said) = shell::tee(shell::cargo(["test", "--quiet", "--locked", "--workspace", "--no-fail-fast"]))?;
     let mut tally = count(&said);
     if !good && tally.failed == 0 {
@@ -26,7 +26,8 @@ fn count(said: &str) -> Tally {
         if let Some(result) = line.trim().strip_prefix("test result: ") {
             tally.passed += before(result, " passed");
             tally.failed += before(result, " failed");
-        } else if let Some(name) = line.trim().strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
+        } else if let Some(name) = line.trim().strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"))
+        {
             tally.failures.push(format!("unit: {name}"));
         }
     }

@@ -6,7 +6,7 @@ use crate::shell;
 use crate::tally::Tally;
 
 /// Asks cargo-deny or cargo-audit.
-pub fn check() -> Tally {
+pub(crate) fn check() -> Tally {
     let tools: [(&str, &[&str]); 2] = [("deny", &["deny", "check", "advisories"]), ("audit", &["audit"])];
     for (tool, arguments) in tools {
         if !shell::works(shell::cargo([tool, "--version"])) {

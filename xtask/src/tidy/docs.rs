@@ -9,19 +9,19 @@ use super::tree::Tree;
 use crate::house::House;
 
 /// The documents with such tables.
-pub const TABLES: &[&str] = &["docs/CHECKLIST.md", "docs/SECURITY.md"];
+pub(crate) const TABLES: &[&str] = &["docs/CHECKLIST.md", "docs/SECURITY.md"];
 
 /// A row of such a table.
-pub struct Row {
-    pub id: String,
-    pub what: String,
-    pub tests: String,
-    pub note: String,
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) what: String,
+    pub(crate) tests: String,
+    pub(crate) note: String,
 }
 
 impl Row {
     /// Reads a line as a row; `None` if it is no row of an item.
-    pub fn read(line: &str) -> Option<Self> {
+    pub(crate) fn read(line: &str) -> Option<Self> {
         let inner = line.strip_prefix("| ")?.strip_suffix(" |")?;
         let cells: Vec<&str> = inner.split(" | ").map(str::trim).collect();
         let [id, what, tests, note] = cells.as_slice() else { return None };
@@ -39,20 +39,20 @@ impl Row {
     }
 
     /// As a line.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         format!("| {} | {} | {} | {} |", self.id, self.what, self.tests, self.note)
     }
 }
 
 /// The checklist ids that a test's name bears: `ts_06_rf_02_refresh_rotates` bears TS-06 and RF-02.
-pub fn ids_in_name(name: &str, known: &BTreeSet<String>) -> Vec<String> {
+pub(crate) fn ids_in_name(name: &str, known: &BTreeSet<String>) -> Vec<String> {
     let words: Vec<&str> = name.split('_').collect();
     let pairs = words.windows(2).filter(|pair| pair[1].len() == 2 && pair[1].chars().all(|c| c.is_ascii_digit()));
     pairs.map(|pair| format!("{}-{}", pair[0].to_ascii_uppercase(), pair[1])).filter(|id| known.contains(id)).collect()
 }
 
 /// Every test function of the workspace: name to file.
-pub fn test_names(house: &House) -> Result<BTreeMap<String, String>, String> {
+pub(crate) fn test_names(house: &House) -> Result<BTreeMap<String, String>, String> {
     let mut names = BTreeMap::new();
     for path in house.files("crates", ".rs")? {
         let text = house.read(&path)?;
@@ -83,7 +83,7 @@ fn function_name(line: &str) -> Option<&str> {
 }
 
 /// Tests that the tables name are there.
-pub fn tests_exist(tree: &Tree) -> Vec<String> {
+pub(crate) fn tests_exist(tree: &Tree) -> Vec<String> {
     let names = match test_names(tree.house) {
         Ok(names) => names,
         Err(problem) => return vec![problem],
@@ -102,7 +102,7 @@ pub fn tests_exist(tree: &Tree) -> Vec<String> {
 }
 
 /// No row is without both a test and a reason.
-pub fn every_item_answered(tree: &Tree) -> Vec<String> {
+pub(crate) fn every_item_answered(tree: &Tree) -> Vec<String> {
     let mut problems = Vec::new();
     for table in TABLES {
         let rows = rows(tree, table);

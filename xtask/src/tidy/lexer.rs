@@ -3,15 +3,15 @@
 //! Blanked text keeps its length and its lines, so that positions stay true. No grammar beyond that.
 
 /// A source text in two blanked forms.
-pub struct Stripped {
+pub(crate) struct Stripped {
     /// Comments and test modules blanked; strings kept.
-    pub code: String,
+    pub(crate) code: String,
     /// Strings blanked as well.
-    pub bare: String,
+    pub(crate) bare: String,
 }
 
 /// Blanks comments, strings and `#[cfg(test)]` items.
-pub fn strip(text: &str) -> Stripped {
+pub(crate) fn strip(text: &str) -> Stripped {
     let mut scan = Scan { chars: text.char_indices().collect(), at: 0, code: String::new(), bare: String::new() };
     while scan.at < scan.chars.len() {
         scan.step();
@@ -160,11 +160,10 @@ fn test_items(bare: &str) -> Vec<(usize, usize)> {
 }
 
 /// Whether the text holds the word, not as a part of a longer one.
-pub fn has_word(text: &str, word: &str) -> bool {
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
     let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    text.match_indices(word).any(|(at, _)| {
-        !joins(text[..at].chars().next_back()) && !joins(text[at + word.len()..].chars().next())
-    })
+    text.match_indices(word)
+        .any(|(at, _)| !joins(text[..at].chars().next_back()) && !joins(text[at + word.len()..].chars().next()))
 }
 
 #[cfg(test)]

@@ -6,12 +6,20 @@ use super::tree::Tree;
 
 /// Permissive, and asking no more than a notice.
 const ALLOWED: &[&str] = &[
-    "Apache-2.0", "MIT", "MIT-0", "ISC", "BSD-2-Clause", "BSD-3-Clause", "Zlib", "CC0-1.0", "Unicode-3.0",
+    "Apache-2.0",
+    "MIT",
+    "MIT-0",
+    "ISC",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "Zlib",
+    "CC0-1.0",
+    "Unicode-3.0",
     "Apache-2.0 WITH LLVM-exception",
 ];
 
 /// Lists crates whose licence is missing or not covered.
-pub fn allowed(tree: &Tree) -> Vec<String> {
+pub(crate) fn allowed(tree: &Tree) -> Vec<String> {
     let mut problems = Vec::new();
     for package in tree.packages.values() {
         match holds(&package.licence) {

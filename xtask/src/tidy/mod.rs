@@ -14,7 +14,7 @@ use crate::house::House;
 use crate::tally::Tally;
 use tree::Tree;
 
-pub use docs::{Row, TABLES, ids_in_name, test_names};
+pub(crate) use docs::{Row, TABLES, ids_in_name, test_names};
 
 type Rule = fn(&Tree) -> Vec<String>;
 
@@ -35,7 +35,7 @@ const RULES: &[(&str, Rule)] = &[
 ];
 
 /// Runs every rule.
-pub fn run(house: &House) -> Result<Tally, String> {
+pub(crate) fn run(house: &House) -> Result<Tally, String> {
     let tree = Tree::read(house)?;
     let mut tally = Tally::default();
     for (name, rule) in RULES {
@@ -58,7 +58,7 @@ pub fn run(house: &House) -> Result<Tally, String> {
 }
 
 /// `cargo xtask tidy`.
-pub fn command(house: &House) -> Result<bool, String> {
+pub(crate) fn command(house: &House) -> Result<bool, String> {
     let tally = run(house)?;
     println!("{} passed, {} failed", tally.passed, tally.failed);
     Ok(tally.failed == 0)

@@ -2,74 +2,106 @@
 //!
 //! Each looks at the blanked form that suits it, so that a comment or a test may say what code may not.
 
+use std::collections::BTreeSet;
+
 use super::lexer::has_word;
 use super::tree::{SourceFile, Tree};
 
 /// Most lines that a file of `crates/*/src` may have.
 const MOST_LINES: usize = 500;
 
-/// Platforms are data. Their names stand in profiles, seeds, tests, and in the one list of what the demo runs.
+/// Platforms are data. Their names stand in profiles, seeds and tests, and on the lines that compile those files in.
 const PLATFORM_NAMES: &[&str] = &["tripleseat", "cal.com", "calcom", "otesse", "orcabase", "triplewhale"];
-const MAY_NAME_PLATFORMS: &[&str] = &["crates/cli/src/shipped.rs", "crates/cli/src/demo.rs", "crates/cli/src/demo/platforms.rs"];
 
 const SQL: &[&str] = &[
-    "SELECT ", "INSERT INTO", "INSERT OR", "UPDATE ", "DELETE FROM", "CREATE TABLE", "CREATE INDEX", "CREATE UNIQUE",
-    "ALTER TABLE", "DROP TABLE", "PRAGMA ", "BEGIN IMMEDIATE", "VACUUM INTO",
+    "SELECT ",
+    "INSERT INTO",
+    "INSERT OR",
+    "UPDATE ",
+    "DELETE FROM",
+    "CREATE TABLE",
+    "CREATE INDEX",
+    "CREATE UNIQUE",
+    "ALTER TABLE",
+    "DROP TABLE",
+    "PRAGMA ",
+    "BEGIN IMMEDIATE",
+    "VACUUM INTO",
 ];
 const MAY_SPEAK_SQL: &[&str] = &["crates/storage/src/sqlite", "crates/storage/src/postgres", "crates/vault/src/store"];
 
 /// `//!` on the first line.
-pub fn opens_with_purpose(tree: &Tree) -> Vec<String> {
+pub(crate) fn opens_with_purpose(tree: &Tree) -> Vec<String> {
     let silent = tree.sources.iter().filter(|file| !file.text.starts_with("//! "));
     silent.map(|file| file.at(1, "begins with no `//!` line that says what the file is for")).collect()
 }
 
 /// Files of shipped code are short.
-pub fn short(tree: &Tree) -> Vec<String> {
+pub(crate) fn short(tree: &Tree) -> Vec<String> {
     let files = tree.sources.iter().filter(|file| file.path.starts_with("crates/") && file.path.contains("/src/"));
     files
         .map(|file| (file, file.text.lines().count()))
         .filter(|(_, lines)| *lines > MOST_LINES)
-        .map(|(file, lines)| file.at(lines, &format!("{lines} lines; most files stay below 300, none above {MOST_LINES}")))
+        .map(|(file, lines)| {
+            file.at(lines, &format!("{lines} lines; most files stay below 300, none above {MOST_LINES}"))
+        })
         .collect()
 }
 
 /// Our code holds no `unsafe`.
-pub fn no_unsafe(tree: &Tree) -> Vec<String> {
+pub(crate) fn no_unsafe(tree: &Tree) -> Vec<String> {
     find(tree.sources.iter(), |file| &file.bare, |line| has_word(line, "unsafe"), "unsafe code")
 }
 
 /// SQL text, and the crate that speaks it, stay in the engines and the vault's store.
-pub fn sql_in_engines(tree: &Tree) -> Vec<String> {
+pub(crate) fn sql_in_engines(tree: &Tree) -> Vec<String> {
     let outside = || tree.sources.iter().filter(|file| file.ships() && !starts_with_any(&file.path, MAY_SPEAK_SQL));
-    let mut problems =
-        find(outside(), |file| &file.code, |line| SQL.iter().any(|word| in_string(line, word)), "SQL outside the engines");
-    problems.extend(find(outside(), |file| &file.bare, |line| has_word(line, "rusqlite"), "rusqlite outside the engines"));
+    let mut problems = find(
+        outside(),
+        |file| &file.code,
+        |line| SQL.iter().any(|word| in_string(line, word)),
+        "SQL outside the engines",
+    );
+    problems.extend(find(
+        outside(),
+        |file| &file.bare,
+        |line| has_word(line, "rusqlite"),
+        "rusqlite outside the engines",
+    ));
     problems
 }
 
-/// HTTP status codes are chosen in one file of a crate.
-pub fn status_in_reply(tree: &Tree) -> Vec<String> {
-    let files = tree.sources.iter().filter(|file| file.ships() && !file.path.ends_with("/src/reply.rs"));
-    find(files, |file| &file.bare, |line| line.contains("StatusCode::"), "a status code outside src/reply.rs")
+/// HTTP status codes are chosen in one file of a crate, and it is called reply.rs.
+pub(crate) fn status_in_reply(tree: &Tree) -> Vec<String> {
+    let wrong = |line: &str| line.contains("StatusCode::");
+    let (reply, others): (Vec<_>, Vec<_>) =
+        tree.sources.iter().filter(|file| file.ships()).partition(|file| file.path.ends_with("/reply.rs"));
+    let mut problems = find(others.into_iter(), |file| &file.bare, wrong, "a status code outside reply.rs");
+    let mut crates = BTreeSet::new();
+    for file in reply.into_iter().filter(|file| wrong(&file.bare)) {
+        if !crates.insert(file.path.split('/').nth(1)) {
+            problems.push(file.at(1, "a second reply.rs in this crate"));
+        }
+    }
+    problems
 }
 
 /// No platform is known to code by its name.
-pub fn no_platform_names(tree: &Tree) -> Vec<String> {
-    let files = tree.sources.iter().filter(|file| file.ships() && !MAY_NAME_PLATFORMS.contains(&file.path.as_str()));
+pub(crate) fn no_platform_names(tree: &Tree) -> Vec<String> {
+    let files = tree.sources.iter().filter(|file| file.ships());
     find(
         files,
         |file| &file.code,
         |line| {
             let line = line.to_ascii_lowercase();
-            PLATFORM_NAMES.iter().any(|name| has_word(&line, name))
+            !line.contains("include_str!(") && PLATFORM_NAMES.iter().any(|name| has_word(&line, name))
         },
         "a platform's name in code: what differs between platforms belongs in its profile",
     )
 }
 
 /// Nothing unfinished ships.
-pub fn nothing_left(tree: &Tree) -> Vec<String> {
+pub(crate) fn nothing_left(tree: &Tree) -> Vec<String> {
     let files = tree.sources.iter().filter(|file| file.ships());
     find(files, |file| &file.bare, |line| line.contains("todo!") || line.contains("unimplemented!"), "left to do")
 }

@@ -11,60 +11,61 @@ use crate::house::House;
 use crate::shell;
 
 /// A Rust file of the workspace.
-pub struct SourceFile {
+pub(crate) struct SourceFile {
     /// From the workspace's root.
-    pub path: String,
+    pub(crate) path: String,
     /// As it stands.
-    pub text: String,
+    pub(crate) text: String,
     /// Without comments and test modules.
-    pub code: String,
+    pub(crate) code: String,
     /// Without strings besides.
-    pub bare: String,
+    pub(crate) bare: String,
 }
 
 impl SourceFile {
-    /// Shipped code: `crates/*/src`, except what only tests build.
-    pub fn ships(&self) -> bool {
+    /// Shipped code: `crates/*/src`, except what only tests and measurements build.
+    pub(crate) fn ships(&self) -> bool {
         self.path.starts_with("crates/")
             && self.path.contains("/src/")
             && !self.path.starts_with("crates/testkit/")
-            && !self.path.ends_with("/tests.rs")
+            && !self.path.starts_with("crates/bench/")
+            && !["/tests.rs", "/samples.rs"].iter().any(|name| self.path.ends_with(name))
             && !self.path.contains("/tests/")
     }
 
     /// Its lines with numbers, in one of the forms.
-    pub fn numbered<'a>(&'a self, form: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
+    pub(crate) fn numbered<'a>(&'a self, form: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
         form.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
     /// `path:line: says`.
-    pub fn at(&self, line: usize, says: &str) -> String {
+    pub(crate) fn at(&self, line: usize, says: &str) -> String {
         format!("{}:{line}: {says}", self.path)
     }
 }
 
 /// A crate that would be built on this machine.
-pub struct Package {
-    pub id: String,
-    pub name: String,
-    pub version: String,
-    pub licence: String,
-    pub ours: bool,
+pub(crate) struct Package {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) licence: String,
+    pub(crate) ours: bool,
     /// (name, kind) as its manifest declares them; kind is `normal`, `dev` or `build`.
-    pub declared: Vec<(String, String)>,
+    pub(crate) declared: Vec<(String, String)>,
 }
 
 /// The workspace, read.
-pub struct Tree<'h> {
-    pub house: &'h House,
-    pub sources: Vec<SourceFile>,
-    pub packages: BTreeMap<String, Package>,
+pub(crate) struct Tree<'h> {
+    pub(crate) house: &'h House,
+    pub(crate) sources: Vec<SourceFile>,
+    pub(crate) packages: BTreeMap<String, Package>,
     edges: BTreeMap<String, Vec<(String, String)>>,
 }
 
 impl<'h> Tree<'h> {
     /// Reads every Rust file and `cargo metadata` for this machine's platform.
-    pub fn read(house: &'h House) -> Result<Self, String> {
+    pub(crate) fn read(house: &'h House) -> Result<Self, String> {
         let mut sources = Vec::new();
         for below in ["crates", "xtask"] {
             for path in house.files(below, ".rs")? {
@@ -78,32 +79,35 @@ impl<'h> Tree<'h> {
         let arguments = ["metadata", "--format-version", "1", "--locked", "--filter-platform", &host];
         let metadata = shell::capture(shell::cargo(arguments))?;
         let metadata: Value = serde_json::from_str(&metadata).map_err(|e| format!("cargo metadata: {e}"))?;
-        let mut tree = Self { house, sources, packages: BTreeMap::new(), edges: edges(&metadata) };
         let members: Vec<String> = list(&metadata["workspace_members"]).iter().map(text).collect();
-        let built = tree.reach(&members, &["normal", "build", "dev"]);
+        // The metadata's graph holds optional crates that no feature turns on; `cargo tree` lists what is built.
+        let arguments = ["tree", "--workspace", "--locked", "-e", "normal,build,dev", "--prefix", "none", "-f", "{p}"];
+        let built = shell::capture(shell::cargo(arguments))?;
+        let built: BTreeSet<(&str, &str)> = built.lines().filter_map(name_and_version).collect();
+        let mut packages = BTreeMap::new();
         for package in list(&metadata["packages"]) {
-            let id = text(&package["id"]);
-            if built.contains(&id) {
-                tree.packages.insert(id.clone(), read_package(package, members.contains(&id)));
+            let package = read_package(package, members.contains(&text(&package["id"])));
+            if built.contains(&(package.name.as_str(), package.version.as_str())) {
+                packages.insert(package.id.clone(), package);
             }
         }
-        Ok(tree)
+        Ok(Self { house, sources, packages, edges: edges(&metadata) })
     }
 
     /// Our own crates.
-    pub fn ours(&self) -> impl Iterator<Item = &Package> {
+    pub(crate) fn ours(&self) -> impl Iterator<Item = &Package> {
         self.packages.values().filter(|package| package.ours)
     }
 
     /// The names of all that a crate builds on, itself left out.
-    pub fn builds_on(&self, package: &Package, kinds: &[&str]) -> BTreeSet<String> {
+    pub(crate) fn builds_on(&self, package: &Package, kinds: &[&str]) -> BTreeSet<String> {
         let mut reached = self.reach(std::slice::from_ref(&package.id), kinds);
         reached.remove(&package.id);
         reached.iter().filter_map(|id| self.packages.get(id)).map(|package| package.name.clone()).collect()
     }
 
     /// Crates that are built in two versions: worth knowing, not forbidden.
-    pub fn duplicates(&self) -> Vec<String> {
+    pub(crate) fn duplicates(&self) -> Vec<String> {
         let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for package in self.packages.values() {
             versions.entry(&package.name).or_default().push(&package.version);
@@ -121,13 +125,20 @@ impl<'h> Tree<'h> {
             }
             for (to, kind) in self.edges.get(&id).into_iter().flatten() {
                 // Dev-dependencies count for the crate itself only: Cargo builds no other's.
-                if kinds.contains(&kind.as_str()) && (first || kind != "dev") {
+                let built = self.packages.contains_key(to);
+                if built && kinds.contains(&kind.as_str()) && (first || kind != "dev") {
                     waiting.push((to.clone(), false));
                 }
             }
         }
         reached
     }
+}
+
+/// Of a line `name v1.2.3 (…)`.
+fn name_and_version(line: &str) -> Option<(&str, &str)> {
+    let mut words = line.split_whitespace();
+    Some((words.next()?, words.next()?.strip_prefix('v')?))
 }
 
 fn edges(metadata: &Value) -> BTreeMap<String, Vec<(String, String)>> {

@@ -1,5 +1,5 @@
-//! A table of a file, as a reader sees it: ask for a key, get a value of the right kind or a default, and have every mistake
-//! on record. No meaning of any key belongs here.
+//! A table of a file, as a reader sees it: ask for a key, get a value of the right kind or a default, and have every
+//! mistake on record. No meaning of any key belongs here.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -137,7 +137,7 @@ impl Drop for Table<'_> {
     fn drop(&mut self) {
         let asked = self.asked.get_mut();
         for key in self.entries.iter().flat_map(|entries| entries.keys()) {
-            if asked.contains(&**key.get_ref()) {
+            if asked.contains(&**key.get_ref()) || self.document.is_unreadable(key.span().start) {
                 continue;
             }
             let place = if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };

@@ -1,5 +1,5 @@
-//! One value of a file: its name for messages, its place, and the readings it can be asked for. Each reports what is wrong.
-//! No meaning of any value belongs here.
+//! One value of a file: its name for messages, its place, and the readings it can be asked for. Each reports what is
+//! wrong. No meaning of any value belongs here.
 
 use std::ops::RangeInclusive;
 
@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{Document, Table, nearest, shown};
+use crate::UnixTime;
 use crate::time::Seconds;
 
 /// No text of a file is longer than this many characters.
@@ -38,13 +39,7 @@ impl<'d> Value<'d> {
 
     /// Reports the wrong type, unless the value is only what the parser put where it could read nothing.
     fn not(&self, wanted: &str) {
-        let problems = &self.document.problems;
-        let unreadable = self.document.torn
-            && (self.at == 0 || {
-                let line = problems.line_of(self.at);
-                problems.found.borrow().iter().any(|(at, _)| problems.line_of(*at) == line)
-            });
-        if !unreadable {
+        if !self.document.is_unreadable(self.at) {
             self.report(format!("must be {wanted}, not {}", article(self.value.type_str())));
         }
     }
@@ -106,6 +101,21 @@ impl<'d> Value<'d> {
             return None;
         }
         Some(Seconds(seconds))
+    }
+
+    /// An instant: a TOML date and time with its offset, such as `2026-07-01T00:00:00Z`.
+    pub fn instant(&self) -> Option<UnixTime> {
+        let found = self.value.as_datetime().and_then(|stamp| {
+            let (date, time, offset) = (stamp.date?, stamp.time?, stamp.offset?);
+            let clock =
+                i64::from(time.hour) * 3_600 + i64::from(time.minute) * 60 + i64::from(time.second.unwrap_or(0));
+            let days = days(date.year.into(), date.month.into(), date.day.into());
+            Some(UnixTime(days * 86_400 + clock - east(&offset.to_string())?))
+        });
+        if found.is_none() {
+            self.not("a date and time with its offset and without quotes, such as 2026-07-01T00:00:00Z");
+        }
+        found
     }
 
     /// One of some words.
@@ -173,6 +183,26 @@ impl<'d> Value<'d> {
         self.report("holds a number that JSON cannot carry");
         serde_json::Value::Null
     }
+}
+
+/// Seconds that "Z", "+02:00" or "-07:30" lie east of Greenwich.
+fn east(offset: &str) -> Option<i64> {
+    let (sign, clock) = match offset.split_at_checked(1)? {
+        ("Z", "") => return Some(0),
+        ("+", clock) => (1, clock),
+        ("-", clock) => (-1, clock),
+        _ => return None,
+    };
+    let (hours, minutes) = clock.split_once(':')?;
+    Some(sign * (hours.parse::<i64>().ok()? * 3_600 + minutes.parse::<i64>().ok()? * 60))
+}
+
+/// Days from 1970-01-01 in the Gregorian calendar, for years from 0 on. A year is counted from March, so that the leap
+/// day comes last.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (month * 153 + 2) / 5 + day
+        - 719_469
 }
 
 fn article(kind: &str) -> String {

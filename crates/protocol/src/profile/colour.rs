@@ -9,12 +9,13 @@ pub(super) type Rgb = [u8; 3];
 /// White: the text on a light page's button.
 pub(super) const WHITE: Rgb = [255; 3];
 
-/// The darkest-to-lightest ground that a dark page may have: an accent that is legible here is legible there.
+/// The lightest ground that a dark page may have: an accent that can be read on it can be read on every darker one.
 pub(super) const DARK_GROUND: Rgb = [0x1f, 0x23, 0x2b];
 
 /// Reads `#rrggbb`.
 pub(super) fn parse(text: &str) -> Option<Rgb> {
-    let digits = text.strip_prefix('#').filter(|rest| rest.len() == 6 && rest.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    let digits =
+        text.strip_prefix('#').filter(|rest| rest.len() == 6 && rest.bytes().all(|b| b.is_ascii_hexdigit()))?;
     let number = u32::from_str_radix(digits, 16).ok()?;
     let [_, red, green, blue] = number.to_be_bytes();
     Some([red, green, blue])

@@ -1,9 +1,10 @@
-//! Turns the text of a profile into a [`Profile`], or into every problem of it at once. `read_flow.rs` reads the
-//! flow's rules, `read_api.rs` the scopes, the API and the partner's side. Every key stands in docs/PROFILES.md with its default; a test compares the two.
+//! Turns the text of a profile into a [`Profile`], or into every problem of it at once. `read_flow.rs` reads the flow's
+//! rules, `read_api.rs` the scopes, the API and the partner's side. Every key stands in docs/PROFILES.md with its
+//! default; a test compares the two.
 
 use super::colour::{self, AA};
-use super::{read_api, read_flow};
 use super::*;
+use super::{read_api, read_flow};
 use crate::document::{self, Problem, Table};
 
 /// Compiled-in profiles: key and text.
@@ -94,13 +95,17 @@ fn accent(table: &Table<'_>, key: &'static str, text: &str, ground: colour::Rgb,
     if contrast < AA {
         // Rounded down: 4.49 must not read as 4.5.
         let contrast = (contrast * 10.0).floor() / 10.0;
-        table.report(key, &format!("has a contrast of {contrast}:1 with {ground_name}; at least {AA}:1 can be read (WCAG AA)"));
+        table.report(
+            key,
+            &format!("has a contrast of {contrast}:1 with {ground_name}; at least {AA}:1 can be read (WCAG AA)"),
+        );
     }
 }
 
 fn is_link(text: &str) -> bool {
     let printable = text.len() <= 500 && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let web = |text: &str| is_base(text.split_once(['?', '#']).map_or(text, |(address, _)| address).trim_end_matches('/'));
+    let web =
+        |text: &str| is_base(text.split_once(['?', '#']).map_or(text, |(address, _)| address).trim_end_matches('/'));
     printable && (text.strip_prefix("mailto:").is_some_and(|address| address.contains('@')) || web(text))
 }
 
@@ -117,7 +122,9 @@ pub(super) fn is_base(text: &str) -> bool {
     let six = |inside: &str| inside.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte));
     let named = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(six);
-    (named || literal) && port.parse::<u16>().is_ok() && (path.is_empty() || path_problem(path).is_none() && path != "/")
+    (named || literal)
+        && port.parse::<u16>().is_ok()
+        && (path.is_empty() || path_problem(path).is_none() && path != "/")
 }
 
 fn endpoints(table: &Table<'_>) -> Endpoints {

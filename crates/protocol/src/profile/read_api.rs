@@ -28,7 +28,8 @@ pub(super) fn scopes(root: &Table<'_>) -> Vec<ScopeWord> {
             includes: texts(table, "includes", MAX_SCOPES),
         };
         if !word.name.is_empty() && !is_scope_word(&word.name) {
-            let wanted = "must be 1 to 64 visible ASCII characters without \" \\ and *, none of them a space (RFC 6749 3.3)";
+            let wanted =
+                "must be 1 to 64 visible ASCII characters without \" \\ and *, none of them a space (RFC 6749 3.3)";
             table.report("name", wanted);
         } else if !word.name.is_empty() && words.iter().any(|earlier| earlier.name == word.name) {
             table.report("name", &format!("names \"{}\" a second time", word.name));
@@ -166,12 +167,8 @@ fn budgets(table: &Table<'_>) -> Vec<Budget> {
 }
 
 fn routes(table: &Table<'_>, scopes: &[ScopeWord], has_sites: bool) -> Vec<Route> {
-    const PLACES: &[(&str, SitePlace)] = &[
-        ("none", SitePlace::None),
-        ("query", SitePlace::Query),
-        ("form", SitePlace::Form),
-        ("json", SitePlace::Json),
-    ];
+    const PLACES: &[(&str, SitePlace)] =
+        &[("none", SitePlace::None), ("query", SitePlace::Query), ("form", SitePlace::Form), ("json", SitePlace::Json)];
     let words: Vec<&ScopeWord> = scopes.iter().collect();
     // The strict place is the default: a forgotten key must not open every site of a customer.
     let place = if has_sites { SitePlace::Query } else { SitePlace::None };

@@ -1,5 +1,5 @@
-//! Reads the flow's side of a profile: the authorization request, the token endpoint and the policy, with what contradicts
-//! itself in them. Scopes and the API are read in `read_api.rs`.
+//! Reads the flow's side of a profile: the authorization request, the token endpoint and the policy, with what
+//! contradicts itself in them. Scopes and the API are read in `read_api.rs`.
 
 use super::*;
 use crate::document::{self, Table};
@@ -83,7 +83,10 @@ pub(super) fn token(table: &Table<'_>) -> TokenRules {
     }
     if rotation == Rotation::Always && !rules.refresh_reply.contains(&ReplyField::RefreshToken) {
         let key = if table.get("refresh_reply").is_some() { "refresh_reply" } else { "reply" };
-        table.report(key, "lacks \"refresh_token\", but `token.rotation` is \"always\": apps would lose their connection");
+        table.report(
+            key,
+            "lacks \"refresh_token\", but `token.rotation` is \"always\": apps would lose their connection",
+        );
     }
     if rules.reuse_grace > Seconds(0) && rotation == Rotation::Never {
         table.report("reuse_grace", "means nothing while `token.rotation` is \"never\"");

@@ -9,8 +9,8 @@ pub fn warnings(profile: &Profile) -> Vec<String> {
     let cases = [
         (
             token.rotation == Rotation::Never,
-            "token.rotation = \"never\": refresh tokens of confidential apps stay the same until they end; public apps rotate \
-             anyway, because a copied token could not be noticed (RFC 9700 4.14.2)",
+            "token.rotation = \"never\": refresh tokens of confidential apps stay the same until they end; public apps \
+             rotate anyway, because a copied token could not be noticed (RFC 9700 4.14.2)",
         ),
         (
             policy.account_proof == AccountProof::None,
@@ -18,7 +18,8 @@ pub fn warnings(profile: &Profile) -> Vec<String> {
         ),
         (
             policy.account_proof == AccountProof::SignInToken,
-            "policy.account_proof = \"sign_in_token\": whoever holds a sign-in token connects that account, once, while it lives",
+            "policy.account_proof = \"sign_in_token\": whoever holds a sign-in token connects that account, once, while \
+             it lives",
         ),
         (
             token.reuse_grace > Seconds(0),
@@ -26,15 +27,18 @@ pub fn warnings(profile: &Profile) -> Vec<String> {
         ),
         (
             authorize.remember_consent,
-            "authorize.remember_consent = true: a returning app is connected without asking, as long as its scopes do not change",
+            "authorize.remember_consent = true: a returning app is connected without asking, as long as its scopes do not \
+             change",
         ),
         (
             !authorize.iss,
-            "authorize.iss = false: an app that connects to several platforms cannot tell whose answer it got (RFC 9207)",
+            "authorize.iss = false: an app that connects to several platforms cannot tell whose answer it got \
+             (RFC 9207)",
         ),
         (
             token.access_life > Seconds::DAY,
-            "token.access_life is longer than a day: RFC 6750 5.3 recommends an hour or less, and take-backs are remembered as long",
+            "token.access_life is longer than a day: RFC 6750 5.3 recommends an hour or less, and take-backs are \
+             remembered as long",
         ),
         (
             !token.reply.contains(&ReplyField::ExpiresIn),

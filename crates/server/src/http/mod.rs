@@ -2,16 +2,21 @@
 
 pub mod admin;
 pub mod body;
+pub mod dispatch;
+pub mod faults;
 pub mod forward_auth;
 pub mod headers;
 pub mod health;
 pub mod introspect;
+mod json_object;
 pub mod listen;
 pub mod log;
 pub mod metadata;
+pub mod paced;
 pub mod pages;
 pub mod proxy;
 pub mod reply;
 pub mod revoke;
 pub mod sample;
+pub mod tls;
 pub mod token;

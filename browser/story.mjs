@@ -1,0 +1,293 @@
+// The whole story in Chromium: node story.mjs DESCRIPTION SCREENSHOTS-DIRECTORY
+//
+// A partner's dashboard connects a customer, shows its data, refreshes, is cut off by the customer's admin, and connects
+// again. Once with JavaScript on a desktop, once without on a phone. Prints `ok NAME` or `FAIL NAME: why`.
+
+import { mkdirSync, readFileSync } from 'node:fs'
+import { chromium } from 'playwright-core'
+
+// ---- What the pages say: the only place to change when their words do ----------------------------------------------
+
+const PLATFORM = 'tripleseat'
+const SAYS = {
+  connect: /connect to tripleseat|connect again|reconnect/i,
+  signIn: /sign in/i,
+  wrongPassword: /email or password/i,
+  allow: /^allow/i,
+  deny: /^(deny|cancel)/i,
+  connected: /connected/i,
+  chooseSite: /^(use|choose|show|select|load)/i,
+  leads: /leads/i,
+  events: /events/i,
+  refreshNow: /refresh now/i,
+  disconnect: /^disconnect/i,
+  reconnectNeeded: /reconnect needed/i,
+  mayNot: /may not connect|administrator|admin/i,
+  brokenLink: /nothing was shared/i,
+}
+const PATHS = { connectedApps: '/settings/oauth-applications' }
+
+// ---- Limits of PAGES ------------------------------------------------------------------------------------------------
+
+const MOST_BYTES = 50_000
+const PHONE = { width: 360, height: 780 }
+const DESKTOP = { width: 1280, height: 900 }
+
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+]
+
+const description = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const shots = process.argv[3]
+const hub = description.hub
+const platform = description.platforms[PLATFORM]
+const person = (role) => platform.people.find((one) => one.role === role)
+const admin = person('customer_admin')
+const customer = platform.customers.find((one) => one.id === admin.customer)
+const sites = customer.sites.filter((site) => site.active)
+
+let failed = 0
+const ok = (name) => console.log(`ok ${name}`)
+const fail = (name, why) => {
+  failed += 1
+  console.log(`FAIL ${name}: ${String(why).split('\n')[0]}`)
+}
+
+/** One browser window with what it complained about. */
+class Window {
+  constructor(name, page) {
+    this.name = name
+    this.page = page
+    this.complaints = []
+    this.bytes = 0
+    page.on('console', (message) => {
+      if (/content security policy|refused to/i.test(message.text())) this.complaints.push(message.text())
+    })
+    page.on('pageerror', (error) => this.complaints.push(String(error)))
+    page.on('request', (request) => {
+      if (request.isNavigationRequest()) this.bytes = 0
+      const { hostname, protocol } = new URL(request.url())
+      const ours = ['localhost', '127.0.0.1'].includes(hostname) || protocol === 'data:'
+      if (!ours) this.complaints.push(`loads from elsewhere: ${request.url()}`)
+    })
+    page.on('response', async (response) => {
+      const body = await response.body().catch(() => Buffer.alloc(0))
+      this.bytes += body.length
+    })
+  }
+
+  /** The form's button, or the link, that says so. */
+  says(words) {
+    return this.page.getByRole('button', { name: words }).or(this.page.getByRole('link', { name: words })).first()
+  }
+
+  async press(words) {
+    await Promise.all([this.page.waitForLoadState('load'), this.says(words).click()])
+    await this.page.waitForLoadState('networkidle')
+  }
+
+  async open(url) {
+    const reply = await this.page.goto(url, { waitUntil: 'networkidle' })
+    return reply.status()
+  }
+
+  async text() {
+    return (await this.page.locator('body').innerText()).replaceAll(/\s+/g, ' ')
+  }
+
+  async expects(words) {
+    const text = await this.text()
+    if (!words.test(text)) throw new Error(`the page ${this.page.url()} does not say ${words}: ${text.slice(0, 300)}`)
+  }
+
+  /** Holds the page against PAGES at both widths, light and dark, and leaves a picture of each. */
+  async look(state) {
+    const size = this.page.viewportSize()
+    const problems = [...this.complaints]
+    this.complaints.length = 0
+    if (this.bytes > MOST_BYTES) problems.push(`${this.bytes} bytes`)
+    problems.push(...(await this.page.evaluate(unlabelled)))
+    for (const [width, viewport] of [['360', PHONE], ['1280', DESKTOP]]) {
+      for (const scheme of ['light', 'dark']) {
+        await this.page.setViewportSize(viewport)
+        await this.page.emulateMedia({ colorScheme: scheme })
+        const over = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+        if (over > 0) problems.push(`${over} px too wide at ${width}`)
+        await this.page.screenshot({ path: `${shots}/${state}-${width}-${scheme}.png`, fullPage: true })
+      }
+    }
+    await this.page.setViewportSize(size)
+    await this.page.emulateMedia({ colorScheme: 'light' })
+    const name = `${this.name}: ${state}`
+    if (problems.length === 0) ok(name)
+    else fail(name, problems.join('; '))
+  }
+}
+
+/** Runs in the page: what a screen reader would miss. */
+function unlabelled() {
+  const missing = []
+  if (!document.documentElement.lang) missing.push('no lang')
+  if (document.querySelectorAll('h1').length !== 1) missing.push('not exactly one h1')
+  for (const field of document.querySelectorAll('input, select, textarea')) {
+    const named = field.labels?.length || field.getAttribute('aria-label') || field.getAttribute('aria-labelledby')
+    if (!named && !['hidden', 'submit'].includes(field.type)) missing.push(`no label: ${field.name}`)
+  }
+  for (const image of document.querySelectorAll('img:not([alt])')) missing.push(`no alt: ${image.src}`)
+  return missing
+}
+
+async function signIn(window, who, password) {
+  await window.page.locator('input[type=email], input[name=email], input[type=text]').first().fill(who.email)
+  await window.page.locator('input[type=password]').first().fill(password)
+  await window.press(SAYS.signIn)
+}
+
+/** The text that shows the pair: masked, but changing. */
+async function pair(window) {
+  const shown = window.page.locator('[data-pair]')
+  return (await shown.count()) > 0 ? shown.first().innerText() : window.text()
+}
+
+async function story(window) {
+  const step = async (name, act) => {
+    try {
+      await act()
+      ok(`${window.name}: ${name}`)
+    } catch (error) {
+      await window.page.screenshot({ path: `${shots}/failed-${window.name.replaceAll(/\W+/g, '-')}.png`, fullPage: true })
+      throw new Error(`${name}: ${error.message}`)
+    }
+  }
+
+  await step('the dashboard offers the connection', async () => {
+    await window.open(hub)
+    await window.look('dashboard-empty')
+    await window.press(SAYS.connect)
+    await window.page.locator('input[type=password]').waitFor()
+  })
+  await step('a wrong password says so without saying which half', async () => {
+    await window.look('sign-in')
+    await signIn(window, admin, 'wrong')
+    await window.expects(SAYS.wrongPassword)
+    await window.look('sign-in-wrong')
+  })
+  await step('the admin signs in and reads what is asked', async () => {
+    await signIn(window, admin, admin.password)
+    const text = await window.text()
+    for (const words of [platform.apps[0].name, customer.name, ...sites.map((site) => site.name)]) {
+      if (!text.includes(words)) throw new Error(`consent does not name ${words}`)
+    }
+    await window.says(SAYS.deny).waitFor()
+    await window.look('consent')
+  })
+  await step('Allow leads back to the dashboard', async () => {
+    await window.press(SAYS.allow)
+    if (!window.page.url().startsWith(hub)) throw new Error(`ends at ${window.page.url()}`)
+    if (/[?&](code|state)=/.test(window.page.url())) throw new Error('the code stays in the address')
+    await window.expects(SAYS.connected)
+    await window.look('dashboard-connected')
+  })
+  await step('a site can be chosen, and its leads and events appear', async () => {
+    await chooseSite(window, sites[1])
+    await window.expects(SAYS.leads)
+    await window.expects(SAYS.events)
+    await window.expects(new RegExp(escape(sites[1].name)))
+    await window.look('dashboard-data')
+  })
+  await step('Refresh now changes the pair', async () => {
+    const before = await pair(window)
+    await window.press(SAYS.refreshNow)
+    if ((await pair(window)) === before) throw new Error('nothing changed')
+    await window.look('dashboard-refreshed')
+  })
+  await step('the platform lists the connection and cuts it', async () => {
+    await window.open(platform.login_url + PATHS.connectedApps)
+    if ((await window.page.locator('input[type=password]').count()) > 0) await signIn(window, admin, admin.password)
+    await window.expects(new RegExp(escape(platform.apps[0].name)))
+    await window.look('connected-apps')
+    await window.press(SAYS.disconnect)
+    if ((await window.says(SAYS.disconnect).count()) > 0 && !(await gone(window))) {
+      await window.look('disconnect-confirm')
+      await window.press(SAYS.disconnect)
+    }
+    await window.look('connected-apps-empty')
+  })
+  await step('the next call ends in "reconnect needed"', async () => {
+    await window.open(hub)
+    await chooseSite(window, sites[0]).catch(() => {})
+    await window.expects(SAYS.reconnectNeeded)
+    await window.look('dashboard-reconnect')
+  })
+  await step('Connect again repairs it', async () => {
+    await window.press(SAYS.connect)
+    if ((await window.page.locator('input[type=password]').count()) > 0) await signIn(window, admin, admin.password)
+    await window.press(SAYS.allow)
+    await window.expects(SAYS.connected)
+    if (SAYS.reconnectNeeded.test(await window.text())) throw new Error('still asks to reconnect')
+    await window.look('dashboard-repaired')
+  })
+}
+
+const escape = (text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+/** Whether the list of connected apps no longer offers this app. */
+async function gone(window) {
+  return !(await window.page.locator('form button').filter({ hasText: SAYS.disconnect }).count())
+}
+
+async function chooseSite(window, site) {
+  const select = window.page.locator('select').first()
+  if ((await select.count()) > 0) {
+    await select.selectOption({ label: site.name })
+    await window.press(SAYS.chooseSite)
+  } else {
+    await window.press(new RegExp(escape(site.name)))
+  }
+}
+
+/** Pages that a person should rarely see, each on its own. */
+async function refusals(browser) {
+  const context = await browser.newContext({ javaScriptEnabled: false, viewport: DESKTOP })
+  const window = new Window('refusals', await context.newPage())
+  const authorize = new URL(platform.paths.authorize, platform.login_url)
+  const query = { response_type: 'code', client_id: platform.apps[0].client_id, state: 'from-the-story' }
+  try {
+    authorize.search = new URLSearchParams({ ...query, redirect_uri: 'https://evil.example/cb' }).toString()
+    const status = await window.open(String(authorize))
+    if (status !== 400) throw new Error(`a wrong redirect URI answers ${status}`)
+    await window.expects(SAYS.brokenLink)
+    await window.look('refusal')
+    authorize.search = new URLSearchParams({ ...query, redirect_uri: platform.apps[0].redirect_uris[0] }).toString()
+    await window.open(String(authorize))
+    const member = person('member')
+    await signIn(window, member, member.password)
+    await window.expects(SAYS.mayNot)
+    if ((await window.says(SAYS.allow).count()) > 0) throw new Error('a member is offered Allow')
+    await window.look('refusal-member')
+  } catch (error) {
+    fail('refusals', error.message)
+  }
+  await context.close()
+}
+
+mkdirSync(shots, { recursive: true })
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: FLAGS })
+try {
+  await refusals(browser)
+  for (const [name, javaScriptEnabled, viewport] of [['no script, phone', false, PHONE], ['script, desktop', true, DESKTOP]]) {
+    const context = await browser.newContext({ javaScriptEnabled, viewport })
+    context.setDefaultTimeout(10_000)
+    const window = new Window(name, await context.newPage())
+    try {
+      await story(window)
+    } catch (error) {
+      fail(name, error.message)
+    }
+    await context.close()
+  }
+} finally {
+  await browser.close()
+}
+process.exit(failed === 0 ? 0 : 1)

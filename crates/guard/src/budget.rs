@@ -1,0 +1,171 @@
+//! Rate budgets (PLATFORMS 2, SECURITY BG-13): the generic cell rate algorithm (ITU-T I.371), one number a budget and customer.
+//! A denied call consumes nothing. Memory is bounded: cells that have recovered are swept, then those nearest to it.
+
+use std::collections::HashMap;
+
+use causeway_protocol::profile::{Budget, BudgetKey};
+use causeway_protocol::time::Seconds;
+use causeway_protocol::{AppId, CustomerId};
+
+use crate::sharded::Sharded;
+
+/// A profile has at most this many budgets (its reader says so).
+const MAX_BUDGETS: usize = 8;
+/// Cells a shard; sixteen shards of these are about 6 MB.
+const MAX_CELLS: usize = 4_096;
+
+/// See the module.
+pub(crate) struct Budgets {
+    rules: Vec<Rate>,
+    key: BudgetKey,
+    cells: Sharded<Key, Cell>,
+}
+
+type Key = (CustomerId, AppId);
+/// For each budget, the time at which it will be whole again ("theoretical arrival time"), in nanoseconds.
+type Cell = [u64; MAX_BUDGETS];
+
+#[derive(Clone, Copy)]
+struct Rate {
+    /// What one call costs.
+    cost: u64,
+    /// How far ahead a customer may be: the whole period.
+    ahead: u64,
+}
+
+impl Budgets {
+    pub(crate) fn new(budgets: &[Budget], key: BudgetKey) -> Self {
+        let rate = |budget: &Budget| {
+            let ahead = budget.per.0.unsigned_abs().saturating_mul(1_000_000_000);
+            Rate { cost: (ahead / u64::from(budget.requests.max(1))).max(1), ahead }
+        };
+        Self { rules: budgets.iter().take(MAX_BUDGETS).map(rate).collect(), key, cells: Sharded::new() }
+    }
+
+    /// Takes one call off every budget; or off none, and says how long until all have room.
+    pub(crate) fn take(&self, customer: CustomerId, app: AppId, monotonic_nanos: u64) -> Result<(), Seconds> {
+        if self.rules.is_empty() {
+            return Ok(());
+        }
+        let key = match self.key {
+            BudgetKey::Customer => (customer, AppId(0)),
+            BudgetKey::AppAndCustomer => (customer, app),
+        };
+        let mut cells = self.cells.of(customer.0);
+        let mut next = cells.get(&key).copied().unwrap_or_default();
+        let mut wait = 0;
+        for (rate, whole_at) in self.rules.iter().zip(&mut next) {
+            *whole_at = (*whole_at).max(monotonic_nanos).saturating_add(rate.cost);
+            wait = wait.max(whole_at.saturating_sub(monotonic_nanos).saturating_sub(rate.ahead));
+        }
+        if wait > 0 {
+            return Err(Seconds(wait.div_ceil(1_000_000_000).min(i64::MAX as u64) as i64));
+        }
+        if cells.len() >= MAX_CELLS && !cells.contains_key(&key) {
+            sweep(&mut cells, monotonic_nanos);
+        }
+        cells.insert(key, next);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.cells.each().map(|cells| cells.len()).sum()
+    }
+}
+
+/// Drops the cells that are whole; if that makes too little room, the eighth that will be whole first.
+fn sweep(cells: &mut HashMap<Key, Cell>, now: u64) {
+    let whole_at = |cell: &Cell| cell.iter().copied().max().unwrap_or_default();
+    cells.retain(|_, cell| whole_at(cell) > now);
+    if cells.len() > MAX_CELLS - MAX_CELLS / 8 {
+        let mut ends: Vec<u64> = cells.values().map(whole_at).collect();
+        let (_, limit, _) = ends.select_nth_unstable(MAX_CELLS / 8);
+        let limit = *limit;
+        let mut room = MAX_CELLS / 8;
+        cells.retain(|_, cell| {
+            let goes = room > 0 && whole_at(cell) <= limit;
+            room -= usize::from(goes);
+            !goes
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn budgets(rules: &[(u32, i64)], key: BudgetKey) -> Budgets {
+        let rules: Vec<_> = rules.iter().map(|(requests, per)| Budget { requests: *requests, per: Seconds(*per) }).collect();
+        Budgets::new(&rules, key)
+    }
+
+    fn take(budgets: &Budgets, customer: i64, at: u64) -> Result<(), i64> {
+        budgets.take(CustomerId(customer), AppId(1), at).map_err(|wait| wait.0)
+    }
+
+    #[test]
+    fn bg_13_exactly_so_many_calls_pass_at_once() {
+        let budgets = budgets(&[(10, 1)], BudgetKey::Customer);
+        assert!((0..10).all(|_| take(&budgets, 1, 5 * SECOND).is_ok()));
+        assert_eq!(take(&budgets, 1, 5 * SECOND), Err(1));
+        assert_eq!(take(&budgets, 1, 5 * SECOND + SECOND / 10), Ok(()), "a tenth of a second is one call");
+        assert_eq!(take(&budgets, 1, 5 * SECOND + SECOND / 10), Err(1));
+        assert!((0..10).all(|_| take(&budgets, 1, 9 * SECOND).is_ok()), "idle time gives a whole budget, never more");
+        assert!(take(&budgets, 1, 9 * SECOND).is_err());
+        assert_eq!(take(&budgets, 2, 9 * SECOND), Ok(()), "another customer's budget is its own");
+    }
+
+    #[test]
+    fn bg_13_retry_after_is_when_the_call_will_pass() {
+        let budgets = budgets(&[(2, 60)], BudgetKey::Customer);
+        assert!(take(&budgets, 1, 0).is_ok() && take(&budgets, 1, 0).is_ok());
+        assert_eq!(take(&budgets, 1, 0), Err(30));
+        assert_eq!(take(&budgets, 1, 12 * SECOND + 1), Err(18));
+        assert_eq!(take(&budgets, 1, 30 * SECOND - 1), Err(1));
+        assert_eq!(take(&budgets, 1, 30 * SECOND), Ok(()));
+    }
+
+    #[test]
+    fn bg_13_all_budgets_hold_at_once_and_a_denied_call_costs_nothing() {
+        let budgets = budgets(&[(10, 1), (15, 60)], BudgetKey::Customer);
+        assert!((0..10).all(|_| take(&budgets, 1, 0).is_ok()));
+        assert!((0..1_000).all(|_| take(&budgets, 1, 0).is_err()), "none of these counts");
+        assert!((0..5).all(|_| take(&budgets, 1, SECOND).is_ok()), "15 of the minute's, and one second gave a quarter of one");
+        assert_eq!(take(&budgets, 1, SECOND), Err(3));
+        assert_eq!(take(&budgets, 1, 4 * SECOND), Ok(()));
+    }
+
+    #[test]
+    fn the_key_is_the_customer_or_app_and_customer() {
+        let of = |budgets: &Budgets, app: i64| budgets.take(CustomerId(1), AppId(app), 0).is_ok();
+        let shared = budgets(&[(1, 1)], BudgetKey::Customer);
+        assert!(of(&shared, 1) && !of(&shared, 2));
+        let own = budgets(&[(1, 1)], BudgetKey::AppAndCustomer);
+        assert!(of(&own, 1) && of(&own, 2) && !of(&own, 1));
+    }
+
+    #[test]
+    fn memory_is_bounded_whoever_comes() {
+        let budgets = budgets(&[(1, 3_600)], BudgetKey::Customer);
+        for customer in 0..200_000 {
+            assert_eq!(take(&budgets, customer, customer as u64), Ok(()));
+        }
+        assert!(budgets.len() <= 16 * MAX_CELLS);
+        assert!(take(&budgets, 199_999, 200_000).is_err(), "who is furthest ahead is not forgotten");
+        for customer in 0..200_000 {
+            take(&budgets, customer, 9_000 * SECOND).ok();
+        }
+        assert!(budgets.len() <= 16 * MAX_CELLS);
+    }
+
+    #[test]
+    fn no_budget_is_no_limit_and_odd_ones_do_no_harm() {
+        assert!((0..1_000).all(|_| take(&budgets(&[], BudgetKey::Customer), 1, 0).is_ok()));
+        let odd = budgets(&[(u32::MAX, 1), (1, i64::MAX)], BudgetKey::Customer);
+        assert_eq!(take(&odd, 1, u64::MAX - 1), Ok(()));
+        take(&odd, 1, u64::MAX).ok();
+    }
+}

@@ -1,0 +1,162 @@
+//! What goes into a check and what comes out of it. Plain values; `check` makes them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use causeway_protocol::records::{App, Customer, Site};
+use causeway_protocol::token::Bearer;
+use causeway_protocol::{ConnectionId, CustomerId, ScopeSet, UnixTime, UserId};
+
+use crate::query::Given;
+
+/// One API call, as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// As sent: methods are case-sensitive (RFC 9110 9.1).
+    pub method: &'a str,
+    /// The raw path, undecoded. What is matched is what must be forwarded.
+    pub path: &'a str,
+    /// The raw query.
+    pub query: Option<&'a str>,
+    /// As sent.
+    pub headers: &'a HeaderMap,
+    /// Wall time, for expiry.
+    pub now: UnixTime,
+    /// Nanoseconds of a clock that never goes back, for budgets.
+    pub monotonic_nanos: u64,
+}
+
+/// A call whose token is good for its route. Site and budget are still open.
+#[derive(Debug)]
+pub struct Admitted {
+    pub(crate) bearer: Bearer,
+    pub(crate) app: Arc<App>,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) route: usize,
+    pub(crate) item: Option<Range<usize>>,
+    pub(crate) wants_body: bool,
+    pub(crate) site_parameter: Option<Arc<str>>,
+    pub(crate) in_query: Given,
+    pub(crate) in_body: Given,
+    pub(crate) now: UnixTime,
+    pub(crate) monotonic_nanos: u64,
+}
+
+impl Admitted {
+    /// Whether the site may stand in this route's body: then buffer it, up to [`crate::MAX_SITE_BODY`], and give it to
+    /// [`Admitted::read_body`]. A larger one is `BodyWithheld`.
+    pub fn wants_body(&self) -> bool {
+        self.wants_body
+    }
+}
+
+/// A call that may go on: who makes it, for whom, with what. Only a check makes one.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    pub(crate) bearer: Bearer,
+    pub(crate) app: Arc<App>,
+    pub(crate) customer: Arc<Customer>,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) route: usize,
+    pub(crate) item: Option<Range<usize>>,
+    /// Which of the customer's sites, by index.
+    pub(crate) site: Option<usize>,
+}
+
+impl Pass {
+    /// Whose app calls.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Whose data it reaches.
+    pub fn customer(&self) -> &Customer {
+        &self.customer
+    }
+
+    /// Who allowed it.
+    pub fn user(&self) -> UserId {
+        self.bearer.user
+    }
+
+    /// Under which connection.
+    pub fn connection(&self) -> ConnectionId {
+        self.bearer.connection
+    }
+
+    /// What it may do, as things stand now: the intersection of the token's scopes and the app's.
+    pub fn scopes(&self) -> ScopeSet {
+        self.scopes
+    }
+
+    /// The site of this call, if it is about one.
+    pub fn site(&self) -> Option<&Site> {
+        self.customer.sites.get(self.site?)
+    }
+
+    /// Every site that calls like this one may be made for.
+    pub fn active_sites(&self) -> impl Iterator<Item = &Site> {
+        self.customer.sites.iter().filter(|site| site.active)
+    }
+
+    /// The index of the matched route in the profile's list.
+    pub fn route(&self) -> usize {
+        self.route
+    }
+
+    /// The part of the path that the route's last `{name}` stands for, without a suffix.
+    pub fn item<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.get(self.item.clone()?)
+    }
+
+    /// The key to this customer's records. There is no other way to one (SECURITY MS-06).
+    pub fn tenant(&self) -> Tenant<'_> {
+        let reach = self.site().map_or(Reach::ActiveSites, Reach::One);
+        Tenant { customer: &self.customer, reach }
+    }
+}
+
+/// Whose records a call may reach: a customer, and one site or all active ones. Only a [`Pass`] makes one, so a reader of
+/// records that asks for it cannot forget the tenant.
+#[derive(Clone, Copy, Debug)]
+pub struct Tenant<'a> {
+    customer: &'a Customer,
+    reach: Reach<'a>,
+}
+
+/// Which sites.
+#[derive(Clone, Copy, Debug)]
+pub enum Reach<'a> {
+    /// The call is about this site.
+    One(&'a Site),
+    /// The call is about the whole customer.
+    ActiveSites,
+}
+
+impl<'a> Tenant<'a> {
+    /// Our number of the customer.
+    pub fn id(&self) -> CustomerId {
+        self.customer.id
+    }
+
+    /// The customer.
+    pub fn customer(&self) -> &'a Customer {
+        self.customer
+    }
+
+    /// Which sites.
+    pub fn reach(&self) -> Reach<'a> {
+        self.reach
+    }
+
+    /// Whether something at this site (the platform's id), or at none, may be seen.
+    pub fn sees(&self, site: Option<&str>) -> bool {
+        let Some(id) = site else { return true };
+        match self.reach {
+            Reach::One(one) => one.external_id == id,
+            Reach::ActiveSites => self.customer.sites.iter().any(|site| site.active && site.external_id == id),
+        }
+    }
+}

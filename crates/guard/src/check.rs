@@ -1,0 +1,171 @@
+//! The check itself. What a call is checked against stands beside it in `held`; how an answer reads on the wire, in `reply`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+
+use causeway_protocol::profile::{ApiRules, Profile, SitePlace};
+use causeway_protocol::records::{App, AppStatus};
+use causeway_protocol::seal::{KeyRing, SealError};
+use causeway_protocol::taken_back::{PERMITTED_SKEW, Verdict};
+use causeway_protocol::time::Seconds;
+use causeway_protocol::token::AccessToken;
+use causeway_protocol::{AudienceId, Reason, UnixTime};
+
+use crate::body;
+use crate::budget::Budgets;
+use crate::call::{Admitted, Call, Pass};
+use crate::credential;
+use crate::denied::Denied;
+use crate::held::{CustomerSource, Held};
+use crate::query::{Given, Query};
+use crate::reply;
+use crate::routes::{Found, Routes};
+use crate::site;
+
+/// The largest body that is buffered to find the site in it.
+pub const MAX_SITE_BODY: usize = 256 * 1024;
+
+/// How long to wait for what a guard should know and does not.
+const NOT_READY: Seconds = Seconds(1);
+
+/// One platform's guard: the profile's rules, compiled, and the budgets. See the crate for how a call goes through it.
+pub struct Guard {
+    name: String,
+    prefix: String,
+    audience: AudienceId,
+    api: ApiRules,
+    site_parameter: Option<Arc<str>>,
+    routes: Routes,
+    budgets: Budgets,
+}
+
+impl Guard {
+    /// The guard of this platform.
+    pub fn new(profile: &Profile) -> Self {
+        Self {
+            name: profile.name.clone(),
+            prefix: profile.token.prefixes.access.clone(),
+            audience: AudienceId(0),
+            api: profile.api.clone(),
+            site_parameter: profile.api.site_parameter.as_deref().map(Arc::from),
+            routes: Routes::new(profile),
+            budgets: Budgets::new(&profile.api.budgets, profile.api.budget_key),
+        }
+    }
+
+    /// Who calls, and may they call this route at all? The order is a defence: nothing about routes, scopes or sites is told
+    /// to anybody without a good token.
+    pub fn begin(&self, call: &Call<'_>, held: &Held, ring: &KeyRing) -> Result<Admitted, Denied> {
+        let query = Query::read(call.query, self.site_parameter.as_deref());
+        let text = credential::bearer(call.headers, &query)?;
+        let (token, app) = self.token(text, call.now, held, ring)?;
+        let (route, item) = match self.routes.find(call.method, call.path) {
+            Found::Route(route, item) => (route, item),
+            Found::OtherMethod(allow) => {
+                return Err(Denied { allow: Some(allow), ..Denied::from(Reason::MethodNotAllowed) });
+            }
+            Found::Unknown => return Err(Reason::RouteUnknown.into()),
+            Found::Malformed => return Err(Reason::PathMalformed.into()),
+        };
+        let registry = held.scopes();
+        // TOKENS 2: the token is an upper bound; what the app may do now is the other half. A narrowed connection has
+        // `cut_access`, so its older tokens are dead already.
+        let scopes = token.scopes.intersect(app.scopes);
+        if self.routes.wanted(route, &registry).is_some_and(|wanted| !wanted.touches(scopes)) {
+            let scope = self.routes.scope_to_name(route, &registry);
+            let detail = Some(scope.clone());
+            return Err(Denied { scope: Some(scope), detail, ..Denied::from(Reason::ScopeInsufficient) });
+        }
+        let place = self.routes.rule(route).site;
+        Ok(Admitted {
+            bearer: token.bearer,
+            app,
+            scopes,
+            route,
+            item,
+            wants_body: self.site_parameter.is_some() && matches!(place, SitePlace::Form | SitePlace::Json),
+            site_parameter: self.site_parameter.clone(),
+            in_query: query.site,
+            in_body: Given::Not,
+            now: call.now,
+            monotonic_nanos: call.monotonic_nanos,
+        })
+    }
+
+    /// Is the token good? Every no is the same `TokenInvalid` (SECURITY BG-04); not knowing is none (BG-09).
+    fn token(&self, text: &str, now: UnixTime, held: &Held, ring: &KeyRing) -> Result<(AccessToken, Arc<App>), Denied> {
+        let token: AccessToken = ring.open(&self.prefix, text, now).map_err(|error| match error {
+            SealError::UnknownKey(_) => Denied { retry_after: Some(NOT_READY), ..Denied::from(Reason::KeyUnknown) },
+            SealError::Junk | SealError::Forged => Reason::TokenInvalid.into(),
+        })?;
+        // No leeway at the end; at the start, as far as node clocks may differ (TOKENS 6).
+        if now >= token.expires_at() || token.issued > now + PERMITTED_SKEW || token.audience != self.audience {
+            return Err(Reason::TokenInvalid.into());
+        }
+        let verdict = held.access(token.bearer.as_of, token.bearer.subjects(token.audience)).map_err(|_| not_ready())?;
+        let app = held.app(token.bearer.app).filter(|app| app.active && app.status == AppStatus::Approved);
+        match (verdict, app) {
+            (Verdict::Live, Some(app)) => Ok((token, app)),
+            _ => Err(Reason::TokenInvalid.into()),
+        }
+    }
+
+    /// For which site, and is there budget? The customer is asked of `source` once, then held.
+    pub async fn finish(&self, call: Admitted, held: &Held, source: &impl CustomerSource) -> Result<Pass, Denied> {
+        let customer = held.customer(call.bearer.customer, source).await.map_err(|_| not_ready())?;
+        let customer = customer.filter(|customer| customer.active).ok_or(Denied::from(Reason::TokenInvalid))?;
+        // Waiting for the customer may have taken a while: what was taken back meanwhile counts (SECURITY BG-07).
+        let subjects = call.bearer.subjects(self.audience);
+        if held.access(call.bearer.as_of, subjects).map_err(|_| not_ready())? != Verdict::Live {
+            return Err(Reason::TokenInvalid.into());
+        }
+        let rules = site::Rules {
+            parameter: self.site_parameter.as_deref(),
+            form: self.api.site_id_form,
+            place: self.routes.rule(call.route).site,
+        };
+        let site = site::choose(rules, &call.in_query, &call.in_body, &customer)?;
+        self.budgets
+            .take(customer.id, call.bearer.app, call.monotonic_nanos)
+            .map_err(|wait| Denied { retry_after: Some(wait), ..Denied::from(Reason::BudgetSpent) })?;
+        let Admitted { bearer, app, scopes, route, item, .. } = call;
+        Ok(Pass { bearer, app, customer, scopes, route, item, site })
+    }
+
+    /// Both halves at once, for callers that have no body to show (forward-auth): the site is what the query says.
+    pub async fn check(
+        &self,
+        call: &Call<'_>,
+        held: &Held,
+        ring: &KeyRing,
+        source: &impl CustomerSource,
+    ) -> Result<Pass, Denied> {
+        self.finish(self.begin(call, held, ring)?, held, source).await
+    }
+
+    /// The answer to a call that does not pass, in the profile's shape.
+    pub fn reply(&self, denied: &Denied) -> Response<Bytes> {
+        reply::denied(denied, self.api.errors, &self.name)
+    }
+
+    /// The profile's rules that it was made of.
+    pub fn api(&self) -> &ApiRules {
+        &self.api
+    }
+}
+
+impl Admitted {
+    /// Takes the site from the buffered body; wanted only where [`Admitted::wants_body`] says so.
+    pub fn read_body(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
+        if let Some(parameter) = self.site_parameter.as_deref().filter(|_| self.wants_body) {
+            self.in_body = body::site(headers, body, parameter)?;
+        }
+        Ok(())
+    }
+}
+
+fn not_ready() -> Denied {
+    Denied { retry_after: Some(NOT_READY), ..Denied::from(Reason::GuardNotReady) }
+}

@@ -1,0 +1,13 @@
+//! The crate's one integration test binary: the public face, used as the other crates use it.
+//! What needs private items is tested beside them.
+
+mod client_auth;
+mod draw;
+mod params;
+mod pkce;
+mod profile;
+mod redeem;
+mod refresh;
+mod sample;
+mod seal;
+mod wire;

@@ -1,0 +1,157 @@
+//! Settings of `serve`: flags beat the environment, the environment beats the file; every problem is told at once, one line
+//! each, before anything listens. The table below is the flags, the environment, the file and the manual.
+
+mod resolve;
+mod sources;
+
+pub use resolve::{Serve, resolve};
+pub use sources::{Given, from_env, from_file, manual};
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// In the file: `admin_listen`. The flag is `--admin-listen`, the variable `CAUSEWAY_ADMIN_LISTEN`.
+    pub name: &'static str,
+    /// What stands for the value in the manual.
+    pub value: &'static str,
+    /// As the file would say it; `None`: not set.
+    pub default: Option<&'static str>,
+    /// May be given several times (a list in the file, commas in the variable).
+    pub many: bool,
+    /// Has a flag. Secrets have none: command lines are seen by everybody on the machine (SECURITY C-13).
+    pub flag: bool,
+    /// What it is.
+    pub prose: &'static str,
+}
+
+const ONE: Setting = Setting { name: "", value: "", default: None, many: false, flag: true, prose: "" };
+
+/// Every setting of `serve`.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "profile",
+        value: "FILE|NAME",
+        prose: "The platform: a profile file, or the name of a shipped one (tripleseat, default).",
+        ..ONE
+    },
+    Setting {
+        name: "data",
+        value: "DIR",
+        prose: "The data directory. It is made (0700) when it is not there. One process at a time.",
+        ..ONE
+    },
+    Setting {
+        name: "database",
+        value: "postgres://…",
+        prose: "A PostgreSQL database instead of a data directory. Not in this version yet.",
+        ..ONE
+    },
+    Setting {
+        name: "listen",
+        value: "ADDR",
+        default: Some("127.0.0.1:8081"),
+        prose: "Where the platform's two hosts are served. Beyond loopback it wants TLS or a trusted proxy. Port 0 is any free one.",
+        ..ONE
+    },
+    Setting {
+        name: "admin_listen",
+        value: "ADDR",
+        prose: "Where /metrics, /guard/check and the admin door are served. Off unless set. Beyond loopback it wants admin_key.",
+        ..ONE
+    },
+    Setting {
+        name: "admin_key",
+        value: "KEY",
+        flag: false,
+        prose: "The admin door's bearer key, 16 characters or more. Without it one is made from the key ring and shown in the description.",
+        ..ONE
+    },
+    Setting {
+        name: "login_url",
+        value: "URL",
+        prose: "The login host as browsers see it, and the issuer. By default the listener's own address.",
+        ..ONE
+    },
+    Setting {
+        name: "api_url",
+        value: "URL",
+        prose: "The API host as partners see it. By default the listener's own address. The Host header chooses between the two.",
+        ..ONE
+    },
+    Setting {
+        name: "upstream",
+        value: "URL",
+        prose: "The platform's own API, to which the guard forwards. Without it a sample API answers with the seeds' records.",
+        ..ONE
+    },
+    Setting {
+        name: "tls_cert",
+        value: "FILE",
+        prose: "Certificate chain in PEM. Read again on SIGHUP.",
+        ..ONE
+    },
+    Setting {
+        name: "tls_key",
+        value: "FILE",
+        prose: "Its private key in PEM; others must not be able to read it.",
+        ..ONE
+    },
+    Setting {
+        name: "trusted_proxy",
+        value: "CIDR",
+        many: true,
+        prose: "Proxies in front of us. Forwarding headers count only from these addresses.",
+        ..ONE
+    },
+    Setting {
+        name: "keys",
+        value: "FILE",
+        prose: "The key file: a line `id base64(32 bytes)` per key, newest first, mode 0600. By default DIR.keys beside the data directory, made at first start.",
+        ..ONE
+    },
+    Setting {
+        name: "seed",
+        value: "FILE",
+        many: true,
+        prose: "Apps, people, customers and records to start with. Each file is loaded once.",
+        ..ONE
+    },
+    Setting {
+        name: "describe",
+        value: "FILE",
+        prose: "Write what runs where, with the seeds' secrets, to this file (0600) once ready.",
+        ..ONE
+    },
+    Setting {
+        name: "connections",
+        value: "N",
+        prose: "Connections at once on a listener. By default half of the files that the process may open, at most 10000.",
+        ..ONE
+    },
+    Setting {
+        name: "fault",
+        value: "NAME[:VALUE][=PROBABILITY],…",
+        prose: "Misbehave on purpose, on loopback only: lose-reply, error-in-200, no-expiry, skew:90s, slow:2s, 500, rotate-twice.",
+        ..ONE
+    },
+    Setting {
+        name: "fault_seed",
+        value: "N",
+        default: Some("0"),
+        prose: "Makes the faults' chances repeatable.",
+        ..ONE
+    },
+];
+
+/// The settings file itself: a flag and a variable, but nothing that the file could say.
+pub const CONFIG: Setting = Setting {
+    name: "config",
+    value: "FILE",
+    prose: "A file with these settings (see `causeway config`). Flags and variables beat it.",
+    ..ONE
+};
+
+/// A setting by its name.
+fn setting(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}

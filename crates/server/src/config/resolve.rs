@@ -1,0 +1,316 @@
+//! From what was said to settings that a platform can be started with, or to every reason why not.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use causeway_protocol::document;
+use causeway_protocol::profile::{self, Profile};
+use causeway_protocol::secret::Secret;
+use url::{Host, Url};
+
+use super::sources::{Given, from_file};
+use crate::http::faults::Plan;
+use crate::http::tls::{Tls, TlsFiles};
+use crate::load_seed::SeedFile;
+use crate::platform::{Bind, KeysAt, Settings, StoreAt};
+use crate::seed::{self, Seed};
+use crate::trust::{Cidr, TrustedProxies};
+
+/// An admin key shorter than this could be guessed.
+const MIN_ADMIN_KEY: usize = 16;
+
+/// What `serve` starts with.
+pub struct Serve {
+    /// For [`crate::platform::Platform::start`].
+    pub settings: Settings,
+    /// Where to write the description.
+    pub describe: Option<PathBuf>,
+    /// What is allowed but should be known: the profile's own warnings.
+    pub warnings: Vec<String>,
+}
+
+/// Reads the settings file, if one is named, and checks everything.
+///
+/// # Errors
+/// Every problem, one line each.
+pub fn resolve(flags: Given, environment: Given) -> Result<Serve, Vec<String>> {
+    let mut given = flags.or(environment);
+    let mut problems = Vec::new();
+    if let Some(path) = given.one("config").map(PathBuf::from) {
+        match read_text(&path).and_then(|text| from_file(&text).map_err(|found| located(&path, &found))) {
+            Ok(file) => given = given.or(file),
+            Err(found) => problems.extend(found),
+        }
+    }
+    let mut checks = Checks { given, problems };
+    let profile = checks.profile();
+    let seeds = checks.seeds(profile.as_ref());
+    let listen = checks.listen();
+    let made = checks.settings(profile, seeds, listen);
+    match made {
+        Some(serve) if checks.problems.is_empty() => Ok(serve),
+        _ => Err(checks.problems),
+    }
+}
+
+/// A small text file, read whole.
+fn read_text(path: &Path) -> Result<String, Vec<String>> {
+    let bytes = std::fs::read(path).map_err(|error| vec![format!("{}: {error}", path.display())])?;
+    let text = document::decode(&bytes).map_err(|problem| located(path, &[problem]))?;
+    Ok(text.to_owned())
+}
+
+fn located(path: &Path, problems: &[document::Problem]) -> Vec<String> {
+    problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect()
+}
+
+/// A profile by its file or its shipped name, with the file's path for messages.
+pub(super) fn read_profile(named: &str) -> Result<Profile, Vec<String>> {
+    let path = Path::new(named);
+    if !named.contains('/') && path.extension().is_none() && !path.exists() {
+        let known: Vec<&str> = profile::SHIPPED.iter().map(|(name, _)| *name).collect();
+        return profile::shipped(named)
+            .ok_or_else(|| vec![format!("profile \"{named}\": no such file, and the shipped ones are {}", known.join(", "))]);
+    }
+    let text = read_text(path)?;
+    let key = path.file_stem().unwrap_or_default().to_string_lossy();
+    profile::parse(&key, &text).map_err(|found| located(path, &found))
+}
+
+struct Checks {
+    given: Given,
+    problems: Vec<String>,
+}
+
+impl Checks {
+    fn wrong(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
+    /// A value through a parser that says what is wrong.
+    fn parsed<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let value = self.given.one(name)?.to_owned();
+        match parse(&value) {
+            Ok(parsed) => Some(parsed),
+            Err(why) => {
+                self.wrong(format!("{name} = \"{value}\": {why}"));
+                None
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.given.one(name).map(PathBuf::from)
+    }
+
+    fn profile(&mut self) -> Option<Profile> {
+        let Some(named) = self.given.one("profile").map(str::to_owned) else {
+            self.wrong("say which platform: --profile FILE|NAME");
+            return None;
+        };
+        read_profile(&named).map_err(|found| self.problems.extend(found)).ok()
+    }
+
+    fn seeds(&mut self, profile: Option<&Profile>) -> Vec<SeedFile> {
+        let (mut files, mut earlier): (Vec<SeedFile>, Vec<Seed>) = (Vec::new(), Vec::new());
+        for named in self.given.all("seed").to_vec() {
+            let path = Path::new(&named);
+            let read = read_text(path).and_then(|text| {
+                let seed = seed::parse(&text, profile, &earlier).map_err(|found| located(path, &found))?;
+                Ok(SeedFile::new(named.as_str(), &text, seed))
+            });
+            match read {
+                Ok(file) => {
+                    earlier.push(file.seed.clone());
+                    files.push(file);
+                }
+                Err(found) => self.problems.extend(found),
+            }
+        }
+        files
+    }
+
+    fn listen(&mut self) -> Option<SocketAddr> {
+        match self.given.one("listen") {
+            None => Some(SocketAddr::from(([127, 0, 0, 1], 8081))),
+            Some(_) => self.parsed("listen", address),
+        }
+    }
+
+    fn settings(
+        &mut self,
+        profile: Option<Profile>,
+        seeds: Vec<SeedFile>,
+        listen: Option<SocketAddr>,
+    ) -> Option<Serve> {
+        let store = self.store();
+        let tls = self.tls();
+        let proxies = self.proxies();
+        let public = listen.is_some_and(|address| !address.ip().is_loopback());
+        if public && tls.is_none() && self.given.one("tls_cert").is_none() && proxies.0.is_empty() {
+            self.wrong("the listener is not on loopback: it wants --tls-cert and --tls-key, or a --trusted-proxy in front of it");
+        }
+        let login_url = self.parsed("login_url", origin);
+        let api_url = self.parsed("api_url", origin);
+        if listen.is_some_and(|address| address.ip().is_unspecified()) && self.given.one("login_url").is_none() {
+            self.wrong("the listener is on every address: say with --login-url which one people see");
+        }
+        let (admin_listen, admin_key) = self.admin();
+        let upstream = self.parsed("upstream", upstream);
+        let faults = self.faults(public);
+        let fault_seed = self.parsed("fault_seed", |text| text.parse().map_err(|_| "not a number".to_owned()));
+        let connections = self.parsed("connections", connections);
+        let seen = [&login_url, &api_url].into_iter().flatten().any(|url| !is_loopback_url(url));
+        self.demo_secrets(&seeds, public || seen);
+        let keys = self.path("keys");
+        if let (Some(path), Some(profile)) = (&keys, &profile) {
+            crate::keys::load(&profile.key, path).map_err(|found| self.problems.extend(found)).ok();
+        }
+        let profile = profile?;
+        let warnings = profile::warnings(&profile);
+        let mut settings =
+            Settings::new(profile, StoreAt::Directory(store?), keys.map_or(KeysAt::BesideData, KeysAt::File));
+        settings.listen = vec![Bind::At(listen?)];
+        settings.limits.connections = connections.unwrap_or(settings.limits.connections);
+        let settings = Settings {
+            login_url,
+            api_url,
+            admin_listen: admin_listen.map(Bind::At),
+            admin_key,
+            upstream,
+            tls,
+            proxies,
+            seeds,
+            faults,
+            fault_seed: fault_seed.unwrap_or_default(),
+            ..settings
+        };
+        Some(Serve { settings, describe: self.path("describe"), warnings })
+    }
+
+    fn store(&mut self) -> Option<PathBuf> {
+        let data = self.path("data");
+        match (&data, self.given.one("database")) {
+            (_, Some(_)) => self.wrong("database: PostgreSQL is not in this version yet; use --data DIR"),
+            (None, None) => self.wrong("say where the data are: --data DIR"),
+            (Some(_), None) => {}
+        }
+        data
+    }
+
+    fn tls(&mut self) -> Option<TlsFiles> {
+        match (self.path("tls_cert"), self.path("tls_key")) {
+            (Some(cert), Some(key)) => {
+                let files = TlsFiles { cert, key };
+                Tls::load(files.clone()).map_err(|why| self.wrong(why)).ok()?;
+                Some(files)
+            }
+            (None, None) => None,
+            (Some(_), None) => {
+                self.wrong("tls_cert is set but tls_key is not: both are needed");
+                None
+            }
+            (None, Some(_)) => {
+                self.wrong("tls_key is set but tls_cert is not: both are needed");
+                None
+            }
+        }
+    }
+
+    fn proxies(&mut self) -> TrustedProxies {
+        let mut blocks = Vec::new();
+        for text in self.given.all("trusted_proxy").to_vec() {
+            match Cidr::parse(&text) {
+                Ok(block) if block.is_everybody() => {
+                    self.wrong(format!("trusted_proxy = \"{text}\": that trusts everybody; name the proxy's own addresses"));
+                }
+                Ok(block) => blocks.push(block),
+                Err(why) => self.wrong(format!("trusted_proxy: {why}")),
+            }
+        }
+        TrustedProxies(blocks)
+    }
+
+    fn admin(&mut self) -> (Option<SocketAddr>, Option<Secret>) {
+        let listen = self.parsed("admin_listen", address);
+        let key = self.given.one("admin_key").map(Secret::new);
+        if key.as_ref().is_some_and(|key| key.expose().len() < MIN_ADMIN_KEY) {
+            self.wrong(format!("admin_key is shorter than {MIN_ADMIN_KEY} characters"));
+        }
+        if listen.is_some_and(|address| !address.ip().is_loopback()) && key.is_none() {
+            self.wrong("the admin listener is not on loopback: it wants a key (CAUSEWAY_ADMIN_KEY, or admin_key in the file)");
+        }
+        (listen, key)
+    }
+
+    fn faults(&mut self, public: bool) -> Plan {
+        let Some(text) = self.given.one("fault").map(str::to_owned) else { return Plan::default() };
+        if public {
+            self.wrong("fault: only on a loopback listener");
+        }
+        Plan::parse(&text).unwrap_or_else(|found| {
+            self.problems.extend(found);
+            Plan::default()
+        })
+    }
+
+    /// The demo's secrets are printed in public: nobody may start a real platform with them (SECURITY R-31).
+    fn demo_secrets(&mut self, seeds: &[SeedFile], seen: bool) {
+        let secrets: Vec<String> = seed::DEMOS
+            .iter()
+            .filter_map(|(key, _)| seed::demo(key)?.ok())
+            .flat_map(|demo| demo.apps.into_iter().filter_map(|app| Some(app.client_secret?.expose().to_owned())))
+            .collect();
+        for file in seeds.iter().filter(|_| seen) {
+            let own = file.seed.apps.iter().filter_map(|app| app.client_secret.as_ref());
+            if own.into_iter().any(|secret| secrets.iter().any(|known| known == secret.expose())) {
+                self.wrong(format!("{}: holds a client secret of the demo, which everybody knows", file.name));
+            }
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "not an address and port, such as 127.0.0.1:8081 or [::1]:8081".to_owned())
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=100_000).contains(n)).ok_or_else(|| "not a number from 1 to 100000".to_owned())
+}
+
+/// `https://login.example`: scheme, host, perhaps a port. Plain http only on loopback: codes and tokens travel there.
+fn origin(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|_| "not an address such as https://login.example".to_owned())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err("not an address such as https://login.example".to_owned());
+    }
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !bare || !url.username().is_empty() || url.password().is_some() {
+        return Err("only a scheme, a host and perhaps a port, such as https://login.example".to_owned());
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return Err("plain http is for loopback only: the issuer must be https".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn upstream(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|_| "not an address such as http://127.0.0.1:3000".to_owned())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || url.query().is_some() {
+        return Err("not an address such as http://127.0.0.1:3000".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn is_loopback_url(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| is_loopback(&url))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}

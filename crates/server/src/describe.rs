@@ -1,0 +1,60 @@
+//! The description of a running instance (CONTRACTS): addresses, paths, and what the seeds hold, secrets included. The file is
+//! written when the process is ready to serve, whole or not at all, for its owner only.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use causeway_protocol::secret::Secret;
+use serde_json::{Map, Value, json};
+
+use crate::node::Node;
+use crate::seed::Seed;
+
+/// One platform's part.
+pub fn platform(node: &Node, admin: Option<(&str, &Secret)>, seed: &Seed) -> Value {
+    let paths = &node.profile.endpoints;
+    let mut entry = json!({
+        "login_url": node.origins.login,
+        "api_url": node.origins.api,
+        "issuer": node.origins.login,
+        "admin_url": admin.map(|(url, _)| url),
+        "admin_key": admin.map(|(_, key)| key.expose()),
+        "paths": {
+            "authorize": paths.authorize,
+            "token": paths.token,
+            "refresh": paths.refresh.as_ref().unwrap_or(&paths.token),
+            "revoke": paths.revoke,
+            "introspect": paths.introspect,
+            "userinfo": paths.userinfo,
+            "guard_check": "/guard/check",
+        },
+    });
+    if let (Value::Object(entry), Ok(Value::Object(lists))) = (&mut entry, serde_json::to_value(seed)) {
+        entry.extend(lists);
+    }
+    entry
+}
+
+/// The whole document.
+pub fn document(hub: Option<&str>, platforms: Map<String, Value>) -> Value {
+    json!({"version": 1, "hub": hub, "platforms": platforms})
+}
+
+/// Writes it (0600): beside the file first, then in its place.
+///
+/// # Errors
+/// One line.
+pub fn write(path: &Path, document: &Value) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: the description cannot be written: {error}", path.display());
+    let mut name = path.file_name().map_or_else(Default::default, std::ffi::OsStr::to_owned);
+    name.push(format!(".{}.new", std::process::id()));
+    let fresh = path.with_file_name(name);
+    let mut text = serde_json::to_string_pretty(document).map_err(|error| failed(error.into()))?;
+    text.push('\n');
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&fresh, path).map_err(failed)
+}

@@ -1,0 +1,128 @@
+//! The customer's connected apps: list, look, cut (SECURITY UI-08, PLATFORMS TS-12). Every read and every write goes
+//! through [`Cutter`], which holds whose apps they are: another customer's connection is simply not there.
+
+use std::sync::Arc;
+
+use causeway_protocol::records::{Act, App, AppStatus, Connection, Customer, Person};
+use causeway_protocol::{Change, ConnectionId, Outcome, Reason, Refusal};
+use causeway_storage::{Page, Store};
+
+use super::session::SignedIn;
+use crate::node::{Node, refusal_of};
+
+/// So many rows a page.
+pub const PAGE: u32 = 50;
+
+/// Somebody who may look after a customer's connections.
+#[derive(Clone, Debug)]
+pub struct Cutter {
+    person: Person,
+    /// Whose connections.
+    pub customer: Customer,
+}
+
+/// A connection with what a person wants to know about it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The row.
+    pub connection: Connection,
+    /// Whose app.
+    pub app: Arc<App>,
+    /// Who allowed it.
+    pub by: Option<Person>,
+    /// How it is.
+    pub health: Health,
+}
+
+/// How a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Its calls are served.
+    Working,
+    /// It has not called yet.
+    New,
+    /// The platform switched the app off.
+    AppOff,
+    /// Whoever allowed it is switched off.
+    AuthorizerOff,
+}
+
+/// Whether this person may look after connections, and whose.
+pub async fn cutter(node: &Node, who: &SignedIn) -> Result<Cutter, Refusal> {
+    if !node.profile.policy.cutters.contains(&who.person.role) {
+        return Err(Reason::NotAllowedHere.refuse());
+    }
+    let id = who.person.customer.ok_or(Reason::NoCustomer.refuse())?;
+    let customer = node.store.customer(id).await.map_err(refusal_of)?.filter(|customer| customer.active);
+    Ok(Cutter { person: who.person.clone(), customer: customer.ok_or(Reason::NoCustomer.refuse())? })
+}
+
+impl Cutter {
+    /// The live connections after one, and whether there are more.
+    pub async fn list(&self, node: &Node, after: Option<ConnectionId>) -> Result<(Vec<Listed>, bool), Refusal> {
+        let page = Page { after, limit: PAGE + 1 };
+        let mut rows = node.store.connections(Some(self.customer.id), true, page).await.map_err(refusal_of)?;
+        let more = rows.len() > PAGE as usize;
+        rows.truncate(PAGE as usize);
+        let mut listed = Vec::with_capacity(rows.len());
+        for connection in rows {
+            listed.extend(look(node, connection).await?);
+        }
+        Ok((listed, more))
+    }
+
+    /// One of this customer's connections, live or cut.
+    async fn row(&self, node: &Node, id: ConnectionId) -> Result<Connection, Refusal> {
+        let row = node.store.connection(id).await.map_err(refusal_of)?;
+        row.filter(|row| row.customer == self.customer.id).ok_or(Reason::NoSuchConnection.refuse())
+    }
+
+    /// One live connection.
+    pub async fn find(&self, node: &Node, id: ConnectionId) -> Result<Listed, Refusal> {
+        let row = self.row(node, id).await?;
+        let listed = if row.live { look(node, row).await? } else { None };
+        listed.ok_or(Reason::NoSuchConnection.refuse())
+    }
+
+    /// The name of an app whose connection was cut: for the notice afterwards.
+    pub async fn name_of_cut(&self, node: &Node, id: ConnectionId) -> Result<Option<String>, Refusal> {
+        let row = self.row(node, id).await?;
+        Ok(node.held.app(row.app).filter(|_| !row.live).map(|app| app.name.clone()))
+    }
+
+    /// Cuts one of this customer's connections.
+    pub async fn cut(&self, node: &Node, id: ConnectionId) -> Result<(), Refusal> {
+        self.row(node, id).await?;
+        cut(node, id, format!("person:{}", self.person.id)).await
+    }
+}
+
+async fn look(node: &Node, connection: Connection) -> Result<Option<Listed>, Refusal> {
+    let Some(app) = node.held.app(connection.app) else { return Ok(None) };
+    let by = node.store.person(connection.authorized_by).await.map_err(refusal_of)?;
+    let health = if !app.active || app.status != AppStatus::Approved {
+        Health::AppOff
+    } else if by.as_ref().is_none_or(|by| !by.active) {
+        Health::AuthorizerOff
+    } else if connection.last_used.is_none() {
+        Health::New
+    } else {
+        Health::Working
+    };
+    Ok(Some(Listed { connection, app, by, health }))
+}
+
+/// Cuts a connection: every token and every unredeemed code of it is dead from the next request on. One that is cut
+/// already stays so.
+pub async fn cut(node: &Node, connection: ConnectionId, actor: String) -> Result<(), Refusal> {
+    let act =
+        Act { at: node.now(), actor, verb: "connection.cut", subject: Some(connection.into()), detail: String::new() };
+    match node.apply(Change::CutConnection { connection, act }).await? {
+        Outcome::Applied(_) => Ok(()),
+        Outcome::Stale => match node.store.connection(connection).await.map_err(refusal_of)? {
+            Some(row) if !row.live => Ok(()),
+            Some(_) => Err(Reason::StoreBusy.refuse()),
+            None => Err(Reason::NoSuchConnection.refuse()),
+        },
+    }
+}

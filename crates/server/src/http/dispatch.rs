@@ -1,0 +1,241 @@
+//! One request on its way in and out: its id and source, which table of routes it meets (Host), panics, faults, the log line
+//! and the counters. What a route answers does not belong here.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use causeway_protocol::{Reason, Refusal};
+use http::header::HOST;
+use http::{HeaderValue, Request, Version};
+use hyper::body::{Body as _, Incoming};
+use tower::Service;
+
+use super::faults::{Faults, Gone};
+use super::headers::{Peer, RequestId, Source, Trusted, X_REQUEST_ID};
+use super::paced::{Pace, PacedBody, Phase, Reply};
+use super::{log, reply};
+use crate::router;
+use crate::shared::Edge;
+
+/// Adds routes to the API table: for tests.
+pub type Hook = fn(Router<Edge>) -> Router<Edge>;
+
+/// What stands on one listener.
+pub struct Site {
+    edge: Edge,
+    /// `/healthz` and `/readyz`: before the Host header counts.
+    always: Router,
+    table: Table,
+    /// Words for the paths that are counted by name.
+    names: HashMap<String, &'static str>,
+    faults: Faults,
+}
+
+enum Table {
+    /// Whatever the Host header says.
+    Any(Router),
+    /// By authority, lower-cased, in every spelling. `lone` serves HTTP/1.0 requests without a Host.
+    ByHost { hosts: Vec<(Vec<String>, Router)>, lone: String },
+}
+
+/// The name that calls of the API are counted under.
+const API: &str = "api";
+/// The name of the token endpoint.
+const TOKEN: &str = "token";
+
+impl Site {
+    /// The platform's own hosts. `lone` is the origin whose table a request without any Host meets (HTTP/1.0).
+    pub fn public(edge: Edge, lone: &str, faults: Faults, hook: Option<Hook>) -> Self {
+        let (login, api) = (spellings(&edge.node.origins.login), spellings(&edge.node.origins.api));
+        let extra = |router: Router<Edge>| hook.map_or(router.clone(), |hook| hook(router));
+        let finish = |router: Router<Edge>| router.with_state(edge.clone());
+        let hosts = if login == api {
+            let both = router::login(&edge).merge(extra(router::api(&edge)));
+            vec![(login, finish(router::fallback(both)))]
+        } else {
+            let login_table = router::login(&edge).fallback(nothing_here);
+            vec![(login, finish(login_table)), (api, finish(router::fallback(extra(router::api(&edge)))))]
+        };
+        Self::new(edge, Table::ByHost { hosts, lone: spellings(lone).swap_remove(0) }, faults)
+    }
+
+    /// The admin listener.
+    pub fn admin(edge: Edge) -> Self {
+        let table = router::admin().fallback(nothing_here).with_state(edge.clone());
+        Self::new(edge, Table::Any(table), Faults::default())
+    }
+
+    fn new(edge: Edge, table: Table, faults: Faults) -> Self {
+        let always = router::always().with_state(edge.clone());
+        let names = names(&edge);
+        Self { edge, always, table, names, faults }
+    }
+
+    /// The edge behind it.
+    pub fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// Answers one request. `Err` closes the connection without a byte (a fault that was asked for).
+    pub async fn answer(
+        self: Arc<Self>,
+        peer: SocketAddr,
+        pace: Pace,
+        phase: Phase,
+        request: Request<Incoming>,
+    ) -> Result<Response<Reply>, Gone> {
+        phase.busy();
+        let began = self.edge.node.clock.monotonic_nanos();
+        let (mut parts, body) = request.into_parts();
+        let proxies = &self.edge.options.proxies;
+        let trusted = proxies.trusts(peer.ip());
+        let source = proxies.source(peer.ip(), &parts.headers);
+        let id = log::request_id(&self.edge.node, &parts.headers, trusted);
+        parts.extensions.insert(Peer(peer));
+        parts.extensions.insert(Trusted(trusted));
+        parts.extensions.insert(Source(source));
+        parts.extensions.insert(id.clone());
+        let body = if body.is_end_stream() { Body::empty() } else { Body::new(PacedBody::new(body, &pace)) };
+        let request = Request::from_parts(parts, body);
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let endpoint = self.names.get(&path).copied().unwrap_or(API);
+
+        let mut response = match self.route(peer, &request) {
+            Ok(table) => self.run(table, endpoint, request).await?,
+            Err(refusal) => reply::refused(&refusal),
+        };
+        if let Ok(value) = HeaderValue::try_from(&id.0) {
+            response.headers_mut().insert(X_REQUEST_ID, value);
+        }
+        let nanos = self.edge.node.clock.monotonic_nanos().saturating_sub(began);
+        let refused = response.extensions().get::<Reason>().copied();
+        self.count(endpoint, &response, refused, nanos);
+        if endpoint != HEALTH {
+            let RequestId(id) = &id;
+            let (method, status) = (method.as_str(), response.status().as_u16());
+            log::write(&log::Line { method, path: &path, endpoint, status, micros: nanos / 1000, id, source, refused });
+        }
+        Ok(response.map(|body| Reply::new(body, phase)))
+    }
+
+    fn count(&self, endpoint: &'static str, response: &Response, refused: Option<Reason>, nanos: u64) {
+        let metrics = &self.edge.metrics;
+        metrics.request(endpoint, response.status().as_u16());
+        if let Some(reason) = refused {
+            metrics.refusal(reason);
+        }
+        if endpoint == TOKEN {
+            metrics.token_seconds.observe(nanos as f64 / 1e9);
+        }
+    }
+
+    /// The table that a request meets.
+    fn route<B>(&self, peer: SocketAddr, request: &Request<B>) -> Result<&Router, Refusal> {
+        if matches!(request.uri().path(), "/healthz" | "/readyz") {
+            return Ok(&self.always);
+        }
+        let (hosts, lone) = match &self.table {
+            Table::Any(table) => return Ok(table),
+            Table::ByHost { hosts, lone } => (hosts, lone),
+        };
+        let asked = host_of(request)?;
+        let table_of = |name: &str| {
+            let named = |spelling: &String| spelling.eq_ignore_ascii_case(name);
+            hosts.iter().find(|(spellings, _)| spellings.iter().any(named)).map(|(_, table)| table)
+        };
+        let forwarded = || self.edge.options.proxies.forwarded_host(peer.ip(), request.headers());
+        let found = table_of(asked.unwrap_or(lone)).or_else(|| table_of(forwarded()?));
+        found.ok_or_else(|| Reason::HostUnknown.refuse())
+    }
+
+    async fn run(&self, table: &Router, endpoint: &'static str, request: Request<Body>) -> Result<Response, Gone> {
+        let mut table = table.clone();
+        let answer = async {
+            match self.faults.is_empty() || endpoint != TOKEN {
+                true => table.call(request).await.map_err(|never| match never {}),
+                false => self.faults.around(&self.edge, table, request).await,
+            }
+        };
+        // A panic ends this request and no other: the future is dropped, the node's own state lives behind locks that
+        // forgive it.
+        let mut answer = std::pin::pin!(answer);
+        let answered = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(answered)) => Poll::Ready(Some(answered)),
+            Err(_already_reported_by_the_panic_hook) => Poll::Ready(None),
+        });
+        answered.await.unwrap_or_else(|| {
+            self.edge.metrics.panics.inc();
+            tracing::error!(endpoint, "a request panicked");
+            Ok(reply::refused(&Reason::Internal.refuse()))
+        })
+    }
+}
+
+async fn nothing_here() -> Response {
+    reply::refused(&Reason::NoSuchPage.refuse())
+}
+
+const HEALTH: &str = "health";
+
+fn names(edge: &Edge) -> HashMap<String, &'static str> {
+    let paths = &edge.node.profile.endpoints;
+    let mut names: HashMap<String, &'static str> = [
+        ("/healthz", HEALTH),
+        ("/readyz", HEALTH),
+        ("/metrics", "metrics"),
+        ("/sign-in", "sign-in"),
+        ("/sign-out", "sign-out"),
+        ("/consent", "consent"),
+        ("/guard/check", "guard-check"),
+        ("/.well-known/oauth-authorization-server", "metadata"),
+    ]
+    .into_iter()
+    .map(|(path, name)| (path.to_owned(), name))
+    .collect();
+    let own = [
+        (&paths.authorize, "authorize"),
+        (&paths.token, TOKEN),
+        (&paths.revoke, "revoke"),
+        (&paths.introspect, "introspect"),
+        (&paths.connected_apps, "connected-apps"),
+    ];
+    names.extend(own.into_iter().map(|(path, name)| (path.clone(), name)));
+    names.extend(paths.refresh.iter().map(|path| (path.clone(), TOKEN)));
+    names
+}
+
+/// What a request asks for: an absolute target's authority (RFC 9112 3.2.2), else Host. HTTP/1.1 must say one, and nobody may
+/// say two.
+fn host_of<B>(request: &Request<B>) -> Result<Option<&str>, Refusal> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Reason::HeaderMalformed.about("Host was sent twice"));
+    }
+    if host.is_none() && request.version() >= Version::HTTP_11 {
+        return Err(Reason::HeaderMalformed.about("Host is missing"));
+    }
+    match (request.uri().authority(), host) {
+        (Some(authority), _) => Ok(Some(authority.as_str())),
+        (None, Some(host)) => host.to_str().map(Some).map_err(|_| Reason::HeaderMalformed.about("Host")),
+        (None, None) => Ok(None),
+    }
+}
+
+/// `https://Host` → `host` and `host:443`; `http://host:8080` → itself only.
+fn spellings(origin: &str) -> Vec<String> {
+    let (scheme, host) = origin.split_once("://").unwrap_or(("http", origin));
+    let (host, port) = (host.to_ascii_lowercase(), if scheme == "https" { ":443" } else { ":80" });
+    match host.strip_suffix(port) {
+        Some(bare) => vec![bare.to_owned(), host.clone()],
+        None if host.rsplit(']').next().is_some_and(|end| end.contains(':')) => vec![host],
+        None => vec![host.clone(), host + port],
+    }
+}

@@ -1,0 +1,40 @@
+//! Is it alive, can it serve, what has it counted.
+
+use axum::extract::State;
+use axum::response::Response;
+use causeway_protocol::Reason;
+use causeway_storage::Store;
+
+use super::reply;
+use crate::metrics::{CONTENT_TYPE, Live};
+use crate::shared::Edge;
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// `GET /healthz`: the process answers.
+pub async fn alive() -> Response {
+    reply::text(PLAIN, "alive\n".to_owned())
+}
+
+/// `GET /readyz`: the store answers, the taken-back set has reached the feed's head, and nobody asked us to stop.
+pub async fn ready(State(edge): State<Edge>) -> Response {
+    if edge.is_draining() {
+        return reply::refused(&Reason::Draining.refuse());
+    }
+    match edge.node.store.feed(edge.node.held.head(), 1).await {
+        Err(error) => reply::refused(&crate::node::refusal_of(error)),
+        Ok(behind) if !behind.is_empty() => reply::refused(&Reason::GuardNotReady.refuse()),
+        Ok(_) => reply::text(PLAIN, "ready\n".to_owned()),
+    }
+}
+
+/// `GET /metrics`: for Prometheus.
+pub async fn metrics(State(edge): State<Edge>) -> Response {
+    let held = &edge.node.held;
+    let live = Live {
+        feed_position: held.head().counter(),
+        taken_back: held.taken_back_len(),
+        customer_misses: held.customer_misses(),
+    };
+    reply::text(CONTENT_TYPE, edge.metrics.render(live))
+}

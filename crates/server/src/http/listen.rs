@@ -1,0 +1,201 @@
+//! The accept loop: who gets a connection, TLS, and how a listener stops. What a request means is `dispatch`'s business.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use super::dispatch::Site;
+use super::paced::{Pace, Paced, Phase};
+use super::tls::Tls;
+
+/// The largest head of a request, in bytes; more is 431, and so are more than 100 headers (hyper's own limit).
+const MAX_HEAD: usize = 32 * 1024;
+
+/// What one listener allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long things may take.
+    pub pace: Pace,
+    /// Connections at once. More wait in the kernel's queue.
+    pub connections: usize,
+    /// Of one address that is neither loopback nor a trusted proxy. More are closed.
+    pub per_address: u32,
+    /// How long a stopping listener waits for requests in flight.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let connections = most_connections();
+        let per_address = u32::try_from(connections / 4).unwrap_or(u32::MAX);
+        Self { pace: Pace::default(), connections, per_address, drain: Duration::from_secs(8) }
+    }
+}
+
+/// Half of the files that this process may open, where the system says how many: the other half is for the way to the
+/// platform's own API. At most 10,000.
+fn most_connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
+    files.and_then(|files| files.parse::<usize>().ok()).unwrap_or(1024).div_euclid(2).clamp(64, 10_000)
+}
+
+/// A bound socket and what it serves.
+pub struct Listener {
+    /// Bound already.
+    pub socket: TcpListener,
+    /// What stands there.
+    pub site: Arc<Site>,
+    /// `None`: plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// How much.
+    pub limits: Limits,
+}
+
+/// Who holds connections, so that nobody holds them all.
+struct Seats {
+    free: Arc<Semaphore>,
+    by_address: Mutex<HashMap<IpAddr, u32>>,
+}
+
+/// One connection's seat: given back when dropped.
+struct Seat {
+    _permit: OwnedSemaphorePermit,
+    seats: Arc<Seats>,
+    address: Option<IpAddr>,
+    site: Arc<Site>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.site.edge().metrics.connection(-1);
+        let Some(address) = self.address else { return };
+        let mut held = self.seats.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&address);
+            }
+        }
+    }
+}
+
+impl Listener {
+    /// Serves until `stop` says true, then drains: no new connections, idle ones are closed, requests in flight are answered.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let seats = Arc::new(Seats {
+            free: Arc::new(Semaphore::new(self.limits.connections)),
+            by_address: Mutex::default(),
+        });
+        let for_connections = stop.clone();
+        loop {
+            tokio::select! {
+                () = self.accept(&seats, &for_connections) => {}
+                () = stopped(&mut stop) => break,
+            }
+        }
+        drop(self.socket);
+        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
+        if tokio::time::timeout(self.limits.drain, seats.free.acquire_many(all)).await.is_err() {
+            tracing::warn!("connections were still busy at the end and were closed");
+        }
+    }
+
+    async fn accept(&self, seats: &Arc<Seats>, stop: &watch::Receiver<bool>) {
+        let Ok(permit) = seats.free.clone().acquire_owned().await else { return };
+        let (stream, peer) = match self.socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, or the client was gone already: neither is a reason to stop.
+                tracing::debug!(%error, "accept");
+                return tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let Some(seat) = self.seat(seats, permit, peer.ip()) else {
+            self.site.edge().metrics.shed.inc();
+            return;
+        };
+        let connection = Connection {
+            site: self.site.clone(),
+            peer,
+            pace: self.limits.pace,
+            tls: self.tls.clone(),
+            stop: stop.clone(),
+            _seat: seat,
+        };
+        tokio::spawn(connection.serve(stream));
+    }
+
+    fn seat(&self, seats: &Arc<Seats>, permit: OwnedSemaphorePermit, address: IpAddr) -> Option<Seat> {
+        let exempt = address.is_loopback() || self.site.edge().options.proxies.trusts(address);
+        if !exempt {
+            let mut held = seats.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = held.entry(address).or_default();
+            if *count >= self.limits.per_address {
+                return None;
+            }
+            *count += 1;
+        }
+        self.site.edge().metrics.connection(1);
+        let address = Some(address).filter(|_| !exempt);
+        Some(Seat { _permit: permit, seats: seats.clone(), address, site: self.site.clone() })
+    }
+}
+
+/// Resolves once the process is asked to stop, or whoever could ask is gone.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _either_way = stop.wait_for(|stop| *stop).await;
+}
+
+struct Connection {
+    site: Arc<Site>,
+    peer: SocketAddr,
+    pace: Pace,
+    tls: Option<Arc<Tls>>,
+    stop: watch::Receiver<bool>,
+    _seat: Seat,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream) {
+        // Replies are written whole: waiting for more would only add latency.
+        let _best_effort = stream.set_nodelay(true);
+        let Some(tls) = &self.tls else { return self.speak(stream).await };
+        let handshake = TlsAcceptor::from(tls.current()).accept(stream);
+        match tokio::time::timeout(self.pace.head, handshake).await {
+            Ok(Ok(stream)) => self.speak(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
+            Err(_) => tracing::debug!("TLS handshake took too long"),
+        }
+    }
+
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(mut self, stream: S) {
+        let phase = Phase::default();
+        let io = TokioIo::new(Paced::new(stream, self.pace, phase.clone()));
+        let (site, peer, pace) = (self.site.clone(), self.peer, self.pace);
+        let service = service_fn(move |request| site.clone().answer(peer, pace, phase.clone(), request));
+        let mut builder = http1::Builder::new();
+        // `Paced` keeps the time: it tells idle from slow, and it watches the replies as well.
+        builder.header_read_timeout(None).max_buf_size(MAX_HEAD);
+        let mut connection = std::pin::pin!(builder.serve_connection(io, service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopped(&mut self.stop) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::trace!(%error, "connection");
+        }
+    }
+}

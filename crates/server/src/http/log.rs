@@ -1,0 +1,66 @@
+//! One line per request, and the id under which it is found. What is a secret (query, `Location`, `X-Original-URI`,
+//! `Idempotency-Key`, `Authorization`, cookies, bodies) never reaches this file.
+
+use std::net::IpAddr;
+
+use causeway_protocol::Reason;
+use http::HeaderMap;
+
+use super::headers::{RequestId, X_REQUEST_ID};
+use crate::node::Node;
+
+/// Of a path, so much is logged.
+const MAX_PATH: usize = 200;
+
+/// The target of the request lines.
+pub const TARGET: &str = "request";
+
+/// What is known of a request once it is answered.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// `GET`
+    pub method: &'a str,
+    /// Without the query.
+    pub path: &'a str,
+    /// A word for the endpoint.
+    pub endpoint: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// How long it took.
+    pub micros: u64,
+    /// The request's id.
+    pub id: &'a str,
+    /// Where it came from.
+    pub source: IpAddr,
+    /// Why it was refused, if it was.
+    pub refused: Option<Reason>,
+}
+
+/// Writes the line.
+pub fn write(line: &Line<'_>) {
+    if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
+        return;
+    }
+    let path: String = line.path.chars().take(MAX_PATH).collect();
+    let ms = line.micros as f64 / 1000.0;
+    let (status, id, source) = (line.status, line.id, line.source);
+    match line.refused {
+        Some(reason) => tracing::info!(
+            target: TARGET, method = line.method, path, endpoint = line.endpoint, status, ms, request_id = id, %source,
+            refusal = format!("C-{}", reason.number()), reason = reason.name()
+        ),
+        None => tracing::info!(
+            target: TARGET, method = line.method, path, endpoint = line.endpoint, status, ms, request_id = id, %source
+        ),
+    }
+}
+
+/// The id of a request: a trusted proxy's own, if it is 1 to 64 plain characters; else a fresh one.
+pub fn request_id(node: &Node, headers: &HeaderMap, trusted: bool) -> RequestId {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let given = headers.get(X_REQUEST_ID).filter(|_| trusted).and_then(|value| value.to_str().ok());
+    match given.filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(plain)) {
+        Some(id) => RequestId(id.to_owned()),
+        None => RequestId(format!("{:024x}", u128::from_be_bytes(node.random()) >> 32)),
+    }
+}

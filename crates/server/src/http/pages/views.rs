@@ -1,0 +1,288 @@
+//! The pages: each one is a struct, a template, and samples (`samples`). Nothing here reads a record or decides; the
+//! handlers fill the fields with text that `words` has made harmless, and the templates escape it.
+
+use askama::Template;
+
+use super::words::When;
+
+/// What every page shares.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// The platform's name.
+    pub platform: String,
+    /// The letters on its mark.
+    pub monogram: String,
+    /// File names below `/static/`.
+    pub style: String,
+    /// See `style`.
+    pub brand: String,
+    /// See `style`.
+    pub icon: String,
+    /// Who is signed in, where the page shows it on top.
+    pub person: Option<String>,
+    /// Path of the connected-apps page.
+    pub apps_path: String,
+    /// Finds this request in the log; empty where no layer gave one.
+    pub request_id: String,
+}
+
+/// An app as pages show it.
+#[derive(Clone, Debug, Default)]
+pub struct AppCard {
+    /// Its name.
+    pub name: String,
+    /// The letter on its mark.
+    pub initial: String,
+    /// Who made it.
+    pub owner: String,
+    /// One paragraph, or nothing.
+    pub description: String,
+    /// The host of its maker's page, or nothing. Never a link: these pages lead nowhere else.
+    pub info: String,
+    /// Did the platform check the maker?
+    pub verified: bool,
+    /// It is not verified, and its name sounds as if it were.
+    pub poses: bool,
+    /// Only this customer can connect it.
+    pub private: bool,
+}
+
+/// A refusal in words.
+#[derive(Clone, Debug, Default)]
+pub struct Problem {
+    /// What happened.
+    pub sentence: String,
+    /// What to do next.
+    pub next: String,
+    /// `C-<number>` without the letter.
+    pub number: u16,
+}
+
+/// The sign-in page.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignIn {
+    /// The shared part.
+    pub frame: Frame,
+    /// Which app asks, if one does and is known.
+    pub app: Option<AppCard>,
+    /// The sealed pending request.
+    pub request: Option<String>,
+    /// What was typed before.
+    pub email: String,
+    /// Why the last try failed.
+    pub problem: Option<Problem>,
+    /// Good news ("You are signed out.").
+    pub notice: Option<&'static str>,
+    /// Who is signed in and asked for another account.
+    pub current: Option<String>,
+}
+
+/// One permission.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// "See your leads"
+    pub sentence: String,
+    /// Marked.
+    pub risky: bool,
+}
+
+/// Permissions under their headings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct May {
+    /// "It may see"
+    pub see: Vec<Line>,
+    /// "It may change"
+    pub change: Vec<Line>,
+    /// Everything else.
+    pub stay: Vec<Line>,
+}
+
+impl May {
+    /// Heading, icon and lines of each group that has any.
+    fn groups(&self) -> Vec<(&'static str, &'static str, &[Line])> {
+        let all = [("It may see", "see", &self.see), ("It may change", "change", &self.change), ("Also", "stay", &self.stay)];
+        all.into_iter().filter(|(_, _, lines)| !lines.is_empty()).map(|(label, icon, lines)| (label, icon, &lines[..])).collect()
+    }
+}
+
+/// The consent page.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "consent.html")]
+pub struct Consent {
+    /// The shared part.
+    pub frame: Frame,
+    /// Who asks.
+    pub app: AppCard,
+    /// Completes "… wants to".
+    pub wants: String,
+    /// Who is asked: the address.
+    pub person: String,
+    /// "Administrator"
+    pub role: &'static str,
+    /// The customer's name.
+    pub customer: String,
+    /// The connection belongs to the person, not to the whole customer.
+    pub personal: bool,
+    /// The same request for somebody else.
+    pub another: String,
+    /// "2 sites", or nothing.
+    pub sites_title: String,
+    /// Names of the active sites, the first few.
+    pub sites: Vec<String>,
+    /// How many more there are.
+    pub more_sites: usize,
+    /// What is asked for.
+    pub may: May,
+    /// What it can never do.
+    pub never: String,
+    /// "1 year": ends by itself when unused for so long.
+    pub idle: String,
+    /// "10 years": ends in any case.
+    pub absolute: String,
+    /// Where to cut it later.
+    pub cut_where: String,
+    /// The host that the person will return to.
+    pub returns_to: String,
+    /// The sealed form.
+    pub request: String,
+}
+
+/// In place of consent, for a person who may not allow this.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "hindered.html")]
+pub struct Hindered {
+    /// The shared part.
+    pub frame: Frame,
+    /// Who asks.
+    pub app: AppCard,
+    /// Who is signed in.
+    pub person: String,
+    /// Why not.
+    pub title: &'static str,
+    /// The refusal.
+    pub problem: Problem,
+    /// The same request for somebody else.
+    pub another: String,
+    /// The sealed form: its one button denies.
+    pub request: String,
+}
+
+/// A way on.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// A path of ours.
+    pub href: String,
+    /// What it says.
+    pub text: &'static str,
+}
+
+/// A refusal.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "refused.html")]
+pub struct Refused {
+    /// The shared part.
+    pub frame: Frame,
+    /// What happened.
+    pub title: &'static str,
+    /// What it means for the reader.
+    pub meaning: &'static str,
+    /// The refusal.
+    pub problem: Problem,
+    /// What to do next leads here.
+    pub way: Way,
+    /// For the developer, folded: what, and what about it.
+    pub developer: Vec<(&'static str, String)>,
+    /// Where help is, as text.
+    pub support: String,
+}
+
+/// A row of the list of connected apps.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// Its details.
+    pub href: String,
+    /// Which app.
+    pub app: AppCard,
+    /// What it may do, in short.
+    pub may: String,
+    /// Some of it is marked.
+    pub risky: bool,
+    /// "2 sites"
+    pub sites: String,
+    /// Who connected it.
+    pub by: String,
+    /// When.
+    pub since: Option<When>,
+    /// When it called last.
+    pub used: Option<When>,
+    /// How it is.
+    pub health: Health,
+}
+
+/// How a connection is.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// Green or not.
+    pub good: bool,
+    /// In a word or two.
+    pub word: &'static str,
+    /// Why, if it is not well.
+    pub why: &'static str,
+}
+
+/// The list of connected apps.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "connected.html")]
+pub struct Connected {
+    /// The shared part.
+    pub frame: Frame,
+    /// Whose.
+    pub customer: String,
+    /// What the platform calls sites, with a capital; empty where there are none.
+    pub sites_word: String,
+    /// The rows of this page.
+    pub rows: Vec<Row>,
+    /// The app that was disconnected a moment ago.
+    pub gone: Option<String>,
+    /// This is not the first page.
+    pub later: bool,
+    /// The next page.
+    pub next: Option<String>,
+}
+
+/// One connection.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "connection.html")]
+pub struct Connection {
+    /// The shared part.
+    pub frame: Frame,
+    /// Whose.
+    pub customer: String,
+    /// As in the list.
+    pub row: Row,
+    /// What it may do.
+    pub may: May,
+    /// "2 sites", or nothing.
+    pub sites_title: String,
+    /// Names of the active sites, the first few.
+    pub sites: Vec<String>,
+    /// How many more there are.
+    pub more_sites: usize,
+    /// "1 year"
+    pub idle: String,
+    /// "10 years"
+    pub absolute: String,
+    /// Binds the button to this session and this connection.
+    pub token: String,
+}
+
+/// Asks before signing out.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "sign_out.html")]
+pub struct SignOut {
+    /// The shared part.
+    pub frame: Frame,
+    /// Who is signed in.
+    pub person: String,
+}

@@ -1,0 +1,196 @@
+//! Text for pages: names that cannot deceive, times and lengths as people say them, and the host that a URI leads to.
+//! HTML escaping is the templates' own; no record of the store is known here.
+
+use causeway_protocol::UnixTime;
+use causeway_protocol::time::Seconds;
+use url::Url;
+
+/// The longest name that a page shows, in characters.
+const NAME: usize = 80;
+/// The longest paragraph that a page shows, in characters.
+const PARAGRAPH: usize = 400;
+
+/// A name as somebody registered it, made harmless (SECURITY AR-12): nothing invisible, nothing that turns the direction
+/// of text, no mark that looks like a seal of approval, and not long enough to push anything out of view.
+pub fn name(text: &str) -> String {
+    let shown = clean(text, NAME);
+    if shown.is_empty() { "No name".to_owned() } else { shown }
+}
+
+/// The same for a paragraph, which may be empty.
+pub fn paragraph(text: &str) -> String {
+    clean(text, PARAGRAPH)
+}
+
+/// The letter on an app's mark.
+pub fn initial(text: &str) -> String {
+    clean(text, NAME).chars().find(|c| c.is_alphanumeric()).map_or_else(|| "?".to_owned(), |c| c.to_uppercase().collect())
+}
+
+fn clean(text: &str, longest: usize) -> String {
+    let mut out = String::new();
+    let (mut length, mut marks) = (0, 0);
+    for c in text.chars().map(|c| if c.is_whitespace() || c.is_control() { ' ' } else { c }).filter(|c| !deceives(*c)) {
+        marks = if is_combining(c) { marks + 1 } else { 0 };
+        if marks > 2 || (c == ' ' && (out.is_empty() || out.ends_with(' '))) {
+            continue;
+        }
+        if length == longest {
+            return format!("{}…", out.trim_end());
+        }
+        out.push(c);
+        length += 1;
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Invisible, direction-turning and ignorable characters, and marks that would pass for ours.
+fn deceives(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        | '\u{2611}' | '\u{2705}' | '\u{2713}' | '\u{2714}' | '\u{221a}' | '\u{1f5f8}' | '\u{1f5f9}' | '\u{1f6e1}'
+        | '\u{1f510}' | '\u{1f512}')
+}
+
+fn is_combining(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+}
+
+/// Whether a registered name claims what only the platform can say: its own name, or that somebody checked it.
+pub fn poses(text: &str, platform: &str) -> bool {
+    let fold = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let (text, platform) = (fold(&clean(text, usize::MAX)), fold(platform));
+    [platform.as_str(), "verified", "official"].iter().any(|claim| !claim.is_empty() && text.contains(claim))
+}
+
+/// "A, B and C".
+pub fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// "1 site", "2 sites", from a word in plural.
+pub fn count(number: usize, plural: &str) -> String {
+    let word = if number == 1 { plural.strip_suffix('s').unwrap_or(plural) } else { plural };
+    format!("{number} {word}")
+}
+
+/// The first letter in capitals: a sentence of the profile that stands alone.
+pub fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
+/// A length of time: "1 year", "10 years", else as [`Seconds`] prints.
+pub fn length(time: Seconds) -> String {
+    const YEAR: i64 = 365 * Seconds::DAY.0;
+    if time.0 >= YEAR && time.0 % YEAR == 0 { count((time.0 / YEAR) as usize, "years") } else { time.to_string() }
+}
+
+/// A moment: how long ago, and exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct When {
+    /// "3 minutes ago"
+    pub ago: String,
+    /// "21 November 2026, 20:06 UTC"
+    pub exact: String,
+    /// RFC 3339, for machines.
+    pub machine: String,
+}
+
+/// A moment as seen from `now`.
+pub fn when(at: UnixTime, now: UnixTime) -> When {
+    const MONTHS: [&str; 12] = [
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "December",
+    ];
+    let (days, rest) = (at.0.div_euclid(Seconds::DAY.0), at.0.rem_euclid(Seconds::DAY.0));
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    When {
+        ago: ago(now.since(at)),
+        exact: format!("{day} {} {year}, {hour:02}:{minute:02} UTC", MONTHS[month as usize - 1]),
+        machine: format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"),
+    }
+}
+
+fn ago(passed: Seconds) -> String {
+    let (number, unit) = match passed.0 {
+        0..60 => return "just now".to_owned(),
+        n @ 60..3_600 => (n / 60, "minutes"),
+        n @ 3_600..86_400 => (n / 3_600, "hours"),
+        n @ 86_400..5_184_000 => (n / 86_400, "days"),
+        n @ 5_184_000..63_072_000 => (n / 2_592_000, "months"),
+        n => (n / 31_536_000, "years"),
+    };
+    format!("{} ago", count(number as usize, unit))
+}
+
+/// Year, month and day of a number of days since 1970-01-01 (the proleptic Gregorian calendar).
+fn civil(days: i64) -> (i64, i64, i64) {
+    // Counted from 0000-03-01, so that a leap day ends a year; 146,097 days are 400 years.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// Where a redirect URI leads, as a person would check it: the host in its ASCII form, so that no letter poses as another.
+pub fn returns_to(uri: &str) -> String {
+    match Url::parse(uri) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            let host = url.host_str().unwrap_or_default();
+            let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+            if matches!(url.host_str(), Some("127.0.0.1" | "[::1]")) { format!("an app on this computer ({host})") } else { host }
+        }
+        Ok(url) => format!("an app on this device ({})", url.scheme()),
+        Err(_) => "the app".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ar_12_names_lose_what_deceives() {
+        assert_eq!(name("Acme\u{202e}gnikooB\u{200b} \u{2714}\u{fe0f} Verified\r\n\0"), "AcmegnikooB Verified");
+        assert_eq!(name("\u{202e}\u{200b}"), "No name");
+        assert_eq!(name(&"x".repeat(500)).chars().count(), NAME + 1);
+        assert_eq!(name("e\u{301}\u{301}\u{301}\u{301}"), "e\u{301}\u{301}");
+        assert!(poses("Triple seat  Support", "Tripleseat") && poses("OFFICIAL app", "Tripleseat"));
+        assert!(!poses("Acme Booking", "Tripleseat"));
+    }
+
+    #[test]
+    fn times_read_as_people_say_them() {
+        let at = UnixTime(1_795_291_560);
+        let seen = when(at, at + Seconds(200));
+        assert_eq!((seen.ago.as_str(), seen.exact.as_str()), ("3 minutes ago", "21 November 2026, 20:06 UTC"));
+        assert_eq!(seen.machine, "2026-11-21T20:06:00Z");
+        assert_eq!(when(UnixTime(951_782_400), UnixTime(0)).exact, "29 February 2000, 00:00 UTC");
+        assert_eq!(when(UnixTime(-1), UnixTime(0)).exact, "31 December 1969, 23:59 UTC");
+        assert_eq!((length(Seconds(3_650 * 86_400)), length(Seconds(90 * 86_400))), ("10 years".into(), "90 days".into()));
+    }
+
+    #[test]
+    fn the_host_is_the_one_that_is_gone_to() {
+        assert_eq!(returns_to("https://app.example:8443/cb?x=https://other.example"), "app.example:8443");
+        assert_eq!(returns_to("https://bank.example@evil.example/cb"), "evil.example");
+        assert_eq!(returns_to("https://аcme.example/cb"), "xn--cme-7cd.example");
+        assert_eq!(returns_to("http://127.0.0.1:4711"), "an app on this computer (127.0.0.1:4711)");
+        assert_eq!(returns_to("com.example.app:/cb"), "an app on this device (com.example.app)");
+    }
+}

@@ -1,0 +1,107 @@
+//! What happens without a request: sweeping what nobody needs, writing when connections were last used, forgetting cuts that
+//! no living token can be older than. Each job is a function that a test calls; the loops only keep time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use causeway_protocol::change::Sweep;
+use causeway_protocol::time::Seconds;
+use causeway_protocol::{Change, Position, UnixTime};
+use causeway_storage::Store;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::http::listen::stopped;
+use crate::shared::{Edge, Shared};
+
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// Rows of each kind in one sweep: short, so that no request waits behind it.
+const SWEEP_ROWS: u32 = 1_000;
+/// Sessions end after this, unused and in all. The pages' own limits are not longer.
+const SESSION: (Seconds, Seconds) = (Seconds(24 * 3600), Seconds(30 * 24 * 3600));
+/// Clocks of nodes may differ by so much (TOKENS 6).
+const SKEW: Seconds = Seconds(5);
+/// So many marks of the feed's position over one access life are kept.
+const MARKS: i64 = 64;
+
+/// Runs the jobs until `stop` says true; flushes once more at the end.
+pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
+    let (mut sweeps, mut flushes) = (interval(SWEEP_EVERY), interval(FLUSH_EVERY));
+    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick comes at once: nothing is to be done then.
+    sweeps.tick().await;
+    let mut horizon = Horizon::default();
+    loop {
+        tokio::select! {
+            _ = sweeps.tick() => {
+                sweep(&edge).await;
+                horizon.advance(&edge).await;
+            }
+            _ = flushes.tick() => flush(&edge).await,
+            () = stopped(&mut stop) => break,
+        }
+    }
+    flush(&edge).await;
+}
+
+/// Deletes, in slices, what nobody can need any more.
+pub async fn sweep(edge: &Shared) {
+    let node = &edge.node;
+    let change = Change::Sweep(Sweep {
+        now: node.now(),
+        session_idle: SESSION.0,
+        session_absolute: SESSION.1,
+        refresh_idle: node.profile.token.refresh_life.idle,
+        limit: SWEEP_ROWS,
+    });
+    if let Err(refusal) = node.apply(change).await {
+        tracing::warn!(why = refusal.reason.name(), "the sweep failed");
+    }
+}
+
+/// Writes when connections were last used. What cannot be written is a date on a page, and is dropped.
+pub async fn flush(edge: &Shared) {
+    let used = edge.last_used.take();
+    if used.is_empty() {
+        return;
+    }
+    if let Err(refusal) = edge.node.apply(Change::RecordUse(used)).await {
+        tracing::warn!(why = refusal.reason.name(), "last uses were not recorded");
+    }
+}
+
+/// Remembers where the feed stood when, and forgets cuts once every token from before them has expired.
+#[derive(Debug, Default)]
+pub struct Horizon {
+    marks: VecDeque<(UnixTime, Position)>,
+    life: Option<Seconds>,
+}
+
+impl Horizon {
+    /// Takes a mark now, and forgets up to the newest mark that is older than the longest access life.
+    pub async fn advance(&mut self, edge: &Shared) {
+        let node = &edge.node;
+        let Some(life) = self.life(edge).await else { return };
+        let (now, head) = (node.now(), node.held.head());
+        if self.marks.back().is_none_or(|(at, _)| now.since(*at) >= Seconds(life.0 / MARKS)) {
+            self.marks.push_back((now, head));
+        }
+        let mut safe = None;
+        while self.marks.front().is_some_and(|(at, _)| now.since(*at) > Seconds(life.0 + SKEW.0)) {
+            safe = self.marks.pop_front();
+        }
+        if let Some((_, position)) = safe {
+            node.held.forget(position);
+        }
+    }
+
+    /// The longest life that any access token was ever sealed with.
+    async fn life(&mut self, edge: &Shared) -> Option<Seconds> {
+        if self.life.is_none() {
+            self.life = edge.node.store.boot().await.ok().map(|boot| boot.longest_access_life);
+        }
+        self.life
+    }
+}

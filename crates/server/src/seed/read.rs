@@ -1,0 +1,258 @@
+//! Reads a seed file, or reports every problem of it at once. What a list means once loaded does not belong here.
+
+use std::collections::{HashMap, HashSet};
+
+use causeway_protocol::document::{self, Problem, Table};
+use causeway_protocol::profile::{Profile, SiteIdForm};
+use causeway_protocol::records::{ClientKind, Role};
+
+use super::{
+    KINDS, Legacy, Plain, STATUSES, Seed, SeedAccount, SeedApiKey, SeedApp, SeedConsumer, SeedCustomer, SeedPerson,
+    SeedRecord, VISIBILITIES,
+};
+
+/// A list of a seed file holds at most this many entries.
+pub(super) const MAX_ENTRIES: usize = 10_000;
+
+/// Reads a seed. With a profile, scopes, site ids and collections are compared with it; `earlier` are the seeds that
+/// were read before, whose customers and apps this one may name.
+pub fn parse(text: &str, profile: Option<&Profile>, earlier: &[Seed]) -> Result<Seed, Vec<Problem>> {
+    document::read(text, |root| Reader::new(profile, earlier).seed(root))
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) profile: Option<&'a Profile>,
+    /// Id of each customer known.
+    customers: HashSet<String>,
+    /// Each site known and its customer.
+    pub(super) sites: HashMap<String, String>,
+    /// The client ids known.
+    apps: HashSet<String>,
+    /// What must not appear twice, with the kind of thing before it.
+    seen: HashSet<(&'static str, String)>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(profile: Option<&'a Profile>, earlier: &[Seed]) -> Self {
+        let mut reader = Self {
+            profile,
+            customers: HashSet::new(),
+            sites: HashMap::new(),
+            apps: HashSet::new(),
+            seen: HashSet::new(),
+        };
+        earlier.iter().for_each(|seed| reader.learn(&seed.customers, &seed.apps));
+        reader
+    }
+
+    fn learn(&mut self, customers: &[SeedCustomer], apps: &[SeedApp]) {
+        for customer in customers {
+            self.customers.insert(customer.id.clone());
+            self.sites.extend(customer.sites.iter().map(|site| (site.id.clone(), customer.id.clone())));
+        }
+        self.apps.extend(apps.iter().map(|app| app.client_id.clone()));
+    }
+
+    fn seed(mut self, root: &Table<'_>) -> Seed {
+        // Customers and apps first: the other lists name them.
+        let mut records = Vec::new();
+        let customers = root.tables("customers", MAX_ENTRIES);
+        let customers: Vec<SeedCustomer> = customers.iter().map(|table| self.customer(table, &mut records)).collect();
+        self.learn(&customers, &[]);
+        let apps: Vec<SeedApp> = root.tables("apps", MAX_ENTRIES).iter().map(|table| self.app(table)).collect();
+        self.learn(&[], &apps);
+        records.extend(root.tables("records", MAX_ENTRIES).iter().map(|table| self.record(table)));
+        Seed {
+            customers,
+            apps,
+            people: root.tables("people", MAX_ENTRIES).iter().map(|table| self.person(table)).collect(),
+            oauth1: root.tables("oauth1", MAX_ENTRIES).iter().map(|table| self.consumer(table)).collect(),
+            accounts: root.tables("accounts", MAX_ENTRIES).iter().map(|table| self.account(table)).collect(),
+            api_keys: root.tables("api_keys", MAX_ENTRIES).iter().map(|table| self.api_key(table)).collect(),
+            records,
+            legacy: legacy(&root.table("legacy")),
+        }
+    }
+
+    /// Reports a value that stands in the file already as the same kind of thing.
+    pub(super) fn once(&mut self, table: &Table<'_>, key: &'static str, what: &'static str, value: &str) {
+        if !value.is_empty() && !self.seen.insert((what, value.to_owned())) {
+            table.report(key, &format!("names a {what} that stands in this file already"));
+        }
+    }
+
+    /// A reference to a customer, if there is one.
+    pub(super) fn whose(&self, table: &Table<'_>) -> Option<String> {
+        let id = table.optional_text("customer")?;
+        if table.is_whole() && !self.customers.contains(&id) {
+            table.report("customer", &format!("names \"{}\", which is the id of no customer", short(&id)));
+        }
+        Some(id)
+    }
+
+    /// A reference to a customer that must be there.
+    fn owner(&self, table: &Table<'_>) -> String {
+        table.need("customer");
+        self.whose(table).unwrap_or_default()
+    }
+
+    /// A reference to an app, if there is one.
+    fn app_named(&self, table: &Table<'_>) -> Option<String> {
+        let id = table.optional_text("app")?;
+        if table.is_whole() && !self.apps.contains(&id) {
+            table.report("app", &format!("names \"{}\", which is the client_id of no app", short(&id)));
+        }
+        Some(id)
+    }
+
+    fn customer(&mut self, table: &Table<'_>, records: &mut Vec<SeedRecord>) -> SeedCustomer {
+        let id = table.text("id");
+        self.once(table, "id", "customer", &id);
+        if !id.is_empty() && !SiteIdForm::Text.accepts(&id) {
+            table.report("id", "must be 1 to 64 of A-Z, a-z, 0-9, . _ ~ and -");
+        }
+        let mut sites = Vec::new();
+        for each in table.tables("sites", MAX_ENTRIES) {
+            let (site, record) = self.site(&each, &id);
+            sites.push(site);
+            records.push(record);
+        }
+        SeedCustomer { id, name: table.text("name"), sites, active: table.boolean_or("active", true) }
+    }
+
+    fn app(&mut self, table: &Table<'_>) -> SeedApp {
+        let name = table.text("name");
+        let app = SeedApp {
+            client_id: table.text("client_id"),
+            client_secret: table.optional_text("client_secret").map(Plain),
+            kind: table.choice_or("kind", ClientKind::Confidential, KINDS),
+            private: table.choice_or("visibility", false, VISIBILITIES),
+            status: table.choice("status", STATUSES),
+            redirect_uris: redirect_uris(table),
+            scopes: table.text("scopes"),
+            customer: self.whose(table),
+            owner: table.text_or("owner", &name),
+            description: table.text_or("description", ""),
+            info_url: table.text_or("info_url", ""),
+            verified: table.boolean_or("verified", false),
+            pkce_required: table.boolean_or("pkce_required", false),
+            active: table.boolean_or("active", true),
+            name,
+        };
+        self.once(table, "client_id", "client_id", &app.client_id);
+        if app.client_id.len() > 200 || !app.client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            table.report("client_id", "must be at most 200 visible ASCII characters (RFC 6749 A.1)");
+        }
+        match (app.kind, table.get("client_secret").is_some()) {
+            (ClientKind::Confidential, false) if table.is_whole() => {
+                table.report("client_secret", "is missing, but the app is confidential");
+            }
+            (ClientKind::Public, true) => {
+                table.report("client_secret", "is set, but a public app cannot keep one");
+            }
+            _ => {}
+        }
+        if app.private && app.customer.is_none() && table.is_whole() {
+            table.report("customer", "is missing, but a private app belongs to one");
+        }
+        self.app_scopes(table, &app.scopes);
+        app
+    }
+
+    fn app_scopes(&self, table: &Table<'_>, scopes: &str) {
+        let Some(profile) = self.profile else { return };
+        for word in scopes.split(' ').filter(|word| !word.is_empty()) {
+            if !profile.scopes.iter().any(|scope| scope.name == word) {
+                let word = short(word);
+                table.report("scopes", &format!("names \"{word}\", which is no scope of the profile {}", profile.key));
+            }
+        }
+    }
+
+    fn person(&mut self, table: &Table<'_>) -> SeedPerson {
+        let person = SeedPerson {
+            email: table.text("email"),
+            password: Plain(table.text("password")),
+            role: table.choice("role", &Role::ALL.map(|role| (role.word(), role))),
+            customer: self.whose(table),
+            active: table.boolean_or("active", true),
+        };
+        self.once(table, "email", "person", &person.email.to_lowercase());
+        let complete = |(name, host): (&str, &str)| !name.is_empty() && !host.is_empty();
+        if !person.email.is_empty() && !person.email.split_once('@').is_some_and(complete) {
+            table.report("email", "must be an e-mail address");
+        }
+        let belongs = matches!(person.role, Role::CustomerAdmin | Role::Member);
+        if belongs && person.customer.is_none() && table.get("role").is_some() && table.is_whole() {
+            table.report("customer", &format!("is missing, but a {} belongs to one", person.role.word()));
+        }
+        person
+    }
+
+    fn consumer(&mut self, table: &Table<'_>) -> SeedConsumer {
+        let consumer = SeedConsumer {
+            customer: self.owner(table),
+            consumer_key: table.text("consumer_key"),
+            consumer_secret: Plain(table.text("consumer_secret")),
+            token: table.optional_text("token"),
+            token_secret: table.optional_text("token_secret").map(Plain),
+            active: table.boolean_or("active", true),
+        };
+        self.once(table, "consumer_key", "consumer key", &consumer.consumer_key);
+        if consumer.token.is_some() != consumer.token_secret.is_some() && table.is_whole() {
+            table.report("token", "and `oauth1.token_secret` go together: one of them is missing");
+        }
+        consumer
+    }
+
+    fn account(&mut self, table: &Table<'_>) -> SeedAccount {
+        table.need("app");
+        let app = self.app_named(table).unwrap_or_default();
+        let account_id = table.text("account_id");
+        self.once(table, "account_id", "account of this app", &format!("{app} {account_id}"));
+        SeedAccount { name: table.text_or("name", &account_id), app, account_id }
+    }
+
+    fn api_key(&mut self, table: &Table<'_>) -> SeedApiKey {
+        let key = SeedApiKey { customer: self.whose(table), app: self.app_named(table), key: Plain(table.text("key")) };
+        self.once(table, "key", "key", key.key.expose());
+        if key.customer.is_some() == key.app.is_some() && table.is_whole() {
+            table.report("key", "must belong to a `customer` or to an `app`, and not to both");
+        }
+        key
+    }
+}
+
+fn redirect_uris(table: &Table<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for item in table.list("redirect_uris", 50).unwrap_or_default() {
+        let Some(uri) = item.text() else { continue };
+        // RFC 6749 3.1.2: absolute, without a fragment.
+        let scheme = uri.split_once(':').is_some_and(|(scheme, rest)| {
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+                && !rest.is_empty()
+        });
+        let forbidden = ["javascript:", "data:", "vbscript:", "file:", "blob:"];
+        let lower = uri.to_ascii_lowercase();
+        if !scheme || uri.contains('#') || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+            item.report("must hold absolute addresses without a fragment (RFC 6749 3.1.2)");
+        } else if forbidden.iter().any(|scheme| lower.starts_with(scheme)) {
+            item.report("must not hold an address that a browser would run or open as a file");
+        }
+        found.push(uri.to_owned());
+    }
+    found
+}
+
+fn legacy(table: &Table<'_>) -> Legacy {
+    Legacy {
+        oauth1_ends: table.get("oauth1_ends").and_then(|value| value.instant()),
+        exchange_ends: table.get("exchange_ends").and_then(|value| value.instant()),
+    }
+}
+
+/// An id, fit for a message.
+pub(super) fn short(id: &str) -> String {
+    id.chars().take(40).collect()
+}

@@ -1,0 +1,176 @@
+//! The embedded engine: SQLite, write-ahead log, `synchronous=FULL`, one writer thread, a few readers.
+//! SQL stands in this folder and nowhere else; what a change means is `protocol`'s business.
+
+mod apply;
+mod apps;
+mod connections;
+mod families;
+mod open;
+mod readers;
+mod reads;
+mod records;
+mod rows;
+mod sessions;
+mod txn;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use causeway_protocol::change::Standing;
+use causeway_protocol::records::{App, Connection, Customer, Decided, FeedEntry, Person, Session};
+use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Position, UserId};
+
+use crate::{AuditRow, Boot, OpenError, Page, Store, StoreError, Stored};
+use readers::Readers;
+use writer::Writer;
+
+/// A store in one data directory. Dropping it waits for the changes already queued.
+pub struct Sqlite {
+    // Before the lock: the directory is free only when the writer has closed the file.
+    writer: Writer,
+    readers: Arc<Readers>,
+    _lock: File,
+}
+
+/// What may be tuned; the default is what was measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Jobs that may wait; one more is answered [`StoreError::Busy`].
+    pub queue: usize,
+    /// Changes in one commit, at most.
+    pub batch: usize,
+    /// Reads that may run at once.
+    pub readers: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { queue: 4096, batch: 256, readers: 4 }
+    }
+}
+
+impl Sqlite {
+    /// Opens the data directory, making it (0700) and its file (0600) as needed. One process at a time.
+    ///
+    /// # Errors
+    /// Another process holds it, it cannot be written, the file is not ours, is damaged, or has a newer schema.
+    pub fn open(dir: &Path) -> Result<Sqlite, OpenError> {
+        Sqlite::open_with(dir, Options::default())
+    }
+
+    /// [`Sqlite::open`], with other sizes.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    pub fn open_with(dir: &Path, options: Options) -> Result<Sqlite, OpenError> {
+        let opened = open::open(dir)?;
+        let writer = Writer::start(opened.writer, &options)
+            .map_err(|why| OpenError(format!("{}: the database cannot be opened: {why}", opened.file.display())))?;
+        let readers = Arc::new(Readers::new(&opened.file, options.readers.max(1)));
+        Ok(Sqlite { writer, readers, _lock: opened.lock })
+    }
+
+    /// Applies many changes in one commit, in their order; a failing one undoes all of them. For bulk loading.
+    ///
+    /// # Errors
+    /// As [`Store::apply`].
+    pub async fn apply_many(&self, changes: Vec<Change>) -> Stored<Vec<Outcome>> {
+        self.writer.apply(changes).await
+    }
+}
+
+impl Store for Sqlite {
+    async fn apply(&self, change: Change) -> Stored<Outcome> {
+        let outcomes = self.writer.apply(vec![change]).await?;
+        outcomes.into_iter().next().ok_or_else(|| StoreError::Failed("the writer gave no answer".to_owned()))
+    }
+
+    async fn feed(&self, after: Position, limit: u32) -> Stored<Vec<FeedEntry>> {
+        self.readers.read(move |db| reads::feed(db, after, limit)).await
+    }
+
+    async fn boot(&self) -> Stored<Boot> {
+        self.readers.snapshot(reads::boot).await
+    }
+
+    async fn app(&self, id: AppId) -> Stored<Option<App>> {
+        self.readers.snapshot(move |db| apps::app(db, id)).await
+    }
+
+    async fn customer(&self, id: CustomerId) -> Stored<Option<Customer>> {
+        self.readers.snapshot(move |db| records::customer(db, id)).await
+    }
+
+    async fn customer_by_external(&self, id: &str) -> Stored<Option<Customer>> {
+        let id = id.to_owned();
+        self.readers.snapshot(move |db| records::customer_by_external(db, &id)).await
+    }
+
+    async fn customer_by_site(&self, site: &str) -> Stored<Option<Customer>> {
+        let site = site.to_owned();
+        self.readers.snapshot(move |db| records::customer_by_site(db, &site)).await
+    }
+
+    async fn person(&self, id: UserId) -> Stored<Option<Person>> {
+        self.readers.read(move |db| records::person(db, id)).await
+    }
+
+    async fn person_by_email(&self, email: &str) -> Stored<Option<Person>> {
+        let email = email.to_owned();
+        self.readers.read(move |db| records::person_by_email(db, &email)).await
+    }
+
+    async fn session(&self, digest: [u8; 32]) -> Stored<Option<Session>> {
+        self.readers.read(move |db| sessions::session(db, &digest)).await
+    }
+
+    async fn decided(&self, transaction: [u8; 16]) -> Stored<Option<Decided>> {
+        self.readers.read(move |db| connections::decided(db, &transaction)).await
+    }
+
+    async fn connection(&self, id: ConnectionId) -> Stored<Option<Connection>> {
+        self.readers.read(move |db| connections::connection(db, id)).await
+    }
+
+    async fn connections(
+        &self,
+        customer: Option<CustomerId>,
+        live_only: bool,
+        page: Page<ConnectionId>,
+    ) -> Stored<Vec<Connection>> {
+        self.readers.read(move |db| connections::page(db, customer, live_only, page)).await
+    }
+
+    async fn seed_loaded(&self, digest: [u8; 32]) -> Stored<bool> {
+        self.readers.read(move |db| records::seed_loaded(db, &digest)).await
+    }
+
+    async fn connections_allowed_by(&self, person: UserId) -> Stored<Vec<Connection>> {
+        self.readers.read(move |db| connections::allowed_by(db, person)).await
+    }
+
+    async fn standing(
+        &self,
+        family: FamilyId,
+        connection: ConnectionId,
+        app: AppId,
+        customer: CustomerId,
+        user: UserId,
+    ) -> Stored<Standing> {
+        self.readers.snapshot(move |db| reads::standing(db, family, connection, app, customer, user)).await
+    }
+
+    async fn counts(&self) -> Stored<Vec<(&'static str, u64)>> {
+        self.readers.snapshot(reads::counts).await
+    }
+
+    async fn audit_check(&self) -> Stored<Result<u64, String>> {
+        self.readers.snapshot(reads::audit_check).await
+    }
+
+    async fn audit_tail(&self, limit: u32) -> Stored<Vec<AuditRow>> {
+        self.readers.read(move |db| reads::audit_tail(db, limit)).await
+    }
+}

@@ -1,0 +1,301 @@
+//! A whole platform in the test's process, as the CLI starts one: real router, real listeners on free loopback ports, a store
+//! on disk or the model. The first port is the login host, the second the API host.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use causeway_protocol::profile::{self, Profile};
+use causeway_protocol::records::App;
+use causeway_protocol::seal::KeyRing;
+use causeway_protocol::secret::Secret;
+use causeway_protocol::{Change, Outcome};
+use causeway_server::load_seed::SeedFile;
+use causeway_server::platform::{KeysAt, Platform as Server, Settings, StoreAt};
+use causeway_server::shared::Edge;
+use causeway_storage::{Engine, Model, Store};
+use tokio::sync::OnceCell;
+
+use crate::client::{Call, Response, raw};
+use crate::clock::{Chance, Clock, NOON};
+use crate::world;
+
+/// The admin door's key.
+pub const ADMIN_KEY: &str = "admin-key-of-the-tests-0123456789";
+
+/// Changes what a platform is started with.
+type Tune = Arc<dyn Fn(&mut Settings) + Send + Sync>;
+
+/// How a platform is to be.
+#[derive(Clone)]
+pub struct Builder {
+    profile: Profile,
+    seed: String,
+    chance: u64,
+    keys: Vec<u8>,
+    model: bool,
+    clock: Arc<Clock>,
+    dir: Option<Arc<TempDir>>,
+    tune: Option<Tune>,
+}
+
+/// A running platform. Dropping it closes its sockets and forgets its data.
+pub struct Platform {
+    /// The server's own state: tests may look, and change what no endpoint changes.
+    pub edge: Edge,
+    /// Its time.
+    pub clock: Arc<Clock>,
+    server: Server,
+    builder: Builder,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            profile: profile::shipped("tripleseat").expect("the shipped profile is right"),
+            seed: world::TEXT.to_owned(),
+            chance: 1,
+            keys: vec![1],
+            model: false,
+            clock: Arc::new(Clock::at(NOON)),
+            dir: None,
+            tune: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Tripleseat over SQLite, standing at noon.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another profile, or this one with other settings.
+    #[must_use]
+    pub fn profile(mut self, change: impl FnOnce(&mut Profile)) -> Self {
+        change(&mut self.profile);
+        self
+    }
+
+    /// Another seed than `world::TEXT`.
+    #[must_use]
+    pub fn seed(mut self, text: &str) -> Self {
+        self.seed = text.to_owned();
+        self
+    }
+
+    /// Other randomness.
+    #[must_use]
+    pub fn chance(mut self, seed: u64) -> Self {
+        self.chance = seed;
+        self
+    }
+
+    /// Ring keys, newest first: key n is 32 times the byte n.
+    #[must_use]
+    pub fn keys(mut self, keys: &[u8]) -> Self {
+        self.keys = keys.to_vec();
+        self
+    }
+
+    /// The in-memory model instead of SQLite.
+    #[must_use]
+    pub fn model(mut self) -> Self {
+        self.model = true;
+        self
+    }
+
+    /// Anything else that the server can be started with.
+    #[must_use]
+    pub fn tune(mut self, tune: impl Fn(&mut Settings) + Send + Sync + 'static) -> Self {
+        self.tune = Some(Arc::new(tune));
+        self
+    }
+
+    /// Starts it.
+    pub async fn start(mut self) -> Platform {
+        if !self.model && self.dir.is_none() {
+            let dir = TempDir::new();
+            if self.seed == world::TEXT {
+                template().await.copy_to(&dir.0);
+            }
+            self.dir = Some(Arc::new(dir));
+        }
+        let server = Server::start(self.settings()).await.expect("the platform starts");
+        Platform { edge: server.edge().clone(), clock: self.clock.clone(), server, builder: self }
+    }
+
+    fn settings(&self) -> Settings {
+        let store = match &self.dir {
+            Some(dir) => StoreAt::Directory(dir.0.join("data")),
+            None => StoreAt::Ready(Engine::Model(Model::default())),
+        };
+        let lines: Vec<String> = self.keys.iter().map(|key| KeyRing::line(u16::from(*key), &[*key; 32])).collect();
+        let ring = KeyRing::parse(&self.profile.key, &lines.join("\n")).expect("the keys are right");
+        let seed = world::seed(&self.seed, &self.profile);
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut settings = Settings::new(self.profile.clone(), store, KeysAt::Ready(ring));
+        settings.listen = vec![free, free];
+        settings.admin_listen = Some(free);
+        settings.admin_key = Some(Secret::new(ADMIN_KEY));
+        settings.seeds = vec![SeedFile::new("the test seed", &self.seed, seed)];
+        settings.clock = self.clock.clone();
+        settings.entropy = Arc::new(Chance::seeded(self.chance));
+        if let Some(tune) = &self.tune {
+            tune(&mut settings);
+        }
+        settings
+    }
+}
+
+/// A data directory with the test seed in it: hashing everybody's password takes longer than most tests.
+async fn template() -> &'static TempDir {
+    static TEMPLATE: OnceCell<TempDir> = OnceCell::const_new();
+    let make = || async {
+        let dir = TempDir::new();
+        let mut settings = Builder::new().settings();
+        settings.store = StoreAt::Directory(dir.0.join("data"));
+        Server::start(settings).await.expect("the platform starts").stop().await;
+        dir
+    };
+    TEMPLATE.get_or_init(make).await
+}
+
+impl Platform {
+    /// Tripleseat over SQLite with the test seed.
+    pub async fn start() -> Self {
+        Builder::new().start().await
+    }
+
+    /// Stops it and starts it again on the same data, keys and clock. The ports are others.
+    pub async fn restart(self) -> Self {
+        self.restart_as(|builder| builder).await
+    }
+
+    /// The same with other settings.
+    pub async fn restart_as(self, change: impl FnOnce(Builder) -> Builder) -> Self {
+        assert!(!self.builder.model, "the model forgets everything");
+        let Self { edge, clock, server, builder } = self;
+        server.stop().await;
+        // The directory is free once nobody holds the edge: connections may still be closing.
+        while Arc::strong_count(&edge) > 1 {
+            tokio::task::yield_now().await;
+        }
+        drop((edge, clock));
+        let mut builder = change(builder);
+        // Other bytes than before, as a new process would have.
+        builder.chance += 1_000;
+        builder.start().await
+    }
+
+    /// Where the login host listens.
+    pub fn login_address(&self) -> SocketAddr {
+        self.server.addresses()[0]
+    }
+
+    /// Where the API host listens.
+    pub fn api_address(&self) -> SocketAddr {
+        self.server.addresses()[1]
+    }
+
+    /// Where the admin door listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.server.admin_address().expect("every platform under test has one")
+    }
+
+    /// The login origin, and the issuer.
+    pub fn login(&self) -> &str {
+        &self.edge.node.origins.login
+    }
+
+    /// The API origin.
+    pub fn api(&self) -> &str {
+        &self.edge.node.origins.api
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &Profile {
+        &self.edge.node.profile
+    }
+
+    /// Sends to the login host.
+    pub async fn at_login(&self, call: Call) -> Response {
+        call.send(self.login_address()).await
+    }
+
+    /// Sends to the API host.
+    pub async fn at_api(&self, call: Call) -> Response {
+        call.send(self.api_address()).await
+    }
+
+    /// Sends to the admin door, with its key.
+    pub async fn at_admin(&self, call: Call) -> Response {
+        call.bearer(ADMIN_KEY).send(self.admin_address()).await
+    }
+
+    /// Sends bytes to the API host; a reply is expected.
+    pub async fn raw_api(&self, bytes: &[u8]) -> Response {
+        let reply = raw(self.api_address(), bytes).await;
+        Response::parse(&reply, false)
+            .unwrap_or_else(|| panic!("no reply, but {:?}", String::from_utf8_lossy(&reply)))
+    }
+
+    /// An app as the platform holds it.
+    pub fn app(&self, client_id: &str) -> Arc<App> {
+        self.edge.node.app(client_id).expect("the seed has this app")
+    }
+
+    /// Applies a change that no endpoint makes, and expects that it was.
+    pub async fn apply(&self, change: Change) {
+        let outcome = self.edge.node.apply(change).await.expect("the store answers");
+        assert!(matches!(outcome, Outcome::Applied(_)), "the change was stale");
+    }
+
+    /// Rows by table.
+    pub async fn rows(&self, table: &str) -> u64 {
+        let counts = self.edge.node.store.counts().await.expect("the store answers");
+        counts.iter().find(|(name, _)| *name == table).unwrap_or_else(|| panic!("no {table} in {counts:?}")).1
+    }
+}
+
+/// A directory of its own, removed at the end.
+pub struct TempDir(pub PathBuf);
+
+impl TempDir {
+    /// Made now.
+    #[allow(clippy::new_without_default, reason = "making a directory is no default")]
+    pub fn new() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("causeway-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a temporary directory can be made");
+        Self(path)
+    }
+}
+
+impl TempDir {
+    fn copy_to(&self, other: &Path) {
+        copy(&self.0, other).expect("a temporary directory can be copied");
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _may_be_gone = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,225 @@
+//! A connection in use: calls that never go out with a dead token, the list of sites, and the end.
+//! How a pair is replaced stands in `refresh.rs`.
+
+use bytes::Bytes;
+use causeway_protocol::{Reason, Refusal};
+use serde_json::Value;
+
+use crate::client::{TOKEN_ANSWER, Unreached};
+use crate::platform::Platform;
+use crate::refresh::Why;
+use crate::reply::{self, Answer, CallMeaning};
+use crate::speech::{self, ApiRequest, Outgoing};
+use crate::store::{Live, Site};
+use crate::timeline::{Outcome, StepKind};
+use crate::vault::{Inner, Vault};
+
+/// Sites that are kept of a list.
+const MOST_SITES: usize = 500;
+
+/// What the platform's API answered.
+#[derive(Clone, Debug)]
+pub struct ApiReply {
+    /// HTTP's number.
+    pub status: u16,
+    /// Was it done?
+    pub success: bool,
+    /// As sent.
+    pub content_type: Option<String>,
+    /// Bounded by `Limits::answer`.
+    pub body: Bytes,
+}
+
+/// What to do after one try of a call.
+enum Next {
+    Return(ApiReply),
+    Renew,
+    Repeat(Option<causeway_protocol::time::Seconds>, Refusal),
+    Refuse(Refusal),
+}
+
+impl Vault {
+    /// Calls the platform's API.
+    ///
+    /// Renews first if it is time; after a 401 renews once and repeats once. Errors: 904 a person must connect again · 906 the
+    /// permission is missing, renewing would not help · 907 the platform asks for fewer calls · 905 it cannot be reached.
+    pub async fn call(&self, id: i64, request: &ApiRequest) -> Result<ApiReply, Refusal> {
+        let inner = &self.0;
+        let mut live = inner.usable(id).await?;
+        let (mut renewed, mut attempt) = (false, 0);
+        loop {
+            match inner.try_call(&live, request).await? {
+                Next::Return(reply) => return Ok(reply),
+                Next::Refuse(refusal) => return Err(refusal),
+                Next::Renew if !renewed => {
+                    live = inner.renew(id, live.connection.generation, Why::Needed).await?;
+                    renewed = true;
+                }
+                Next::Renew => {
+                    let said = "The platform refuses a token that it has just issued.".to_owned();
+                    inner.ended(id, live.connection.generation, said).await?;
+                    return Err(Reason::PlatformUnreachable.refuse());
+                }
+                Next::Repeat(asked, refusal) => {
+                    attempt += 1;
+                    let wait = (attempt < inner.limits.tries).then(|| inner.wait(attempt - 1, asked)).flatten();
+                    inner.clock.pause(wait.ok_or(refusal)?).await;
+                }
+            }
+        }
+    }
+
+    /// Asks the platform which sites there are, and remembers them and the customer. Nothing happens where there are none.
+    pub async fn load_sites(&self, id: i64) -> Result<(), Refusal> {
+        let connection = self.connection(id).await?;
+        let Some(path) = self.0.platform_of(&connection)?.profile.partner.sites_path.clone() else { return Ok(()) };
+        let reply = self.call(id, &ApiRequest::get(path)).await?;
+        let list = if reply.success { serde_json::from_slice(&reply.body).ok() } else { None };
+        let list: Value = list.ok_or(Reason::AnswerUnreadable.about("the list of sites"))?;
+        let sites: Vec<Site> = items(&list).iter().filter_map(site).take(MOST_SITES).collect();
+        let customer = items(&list).first().and_then(|first| word(first.get("customer_id")?));
+        Ok(self.0.store.set_sites(id, customer, sites).await?)
+    }
+
+    /// Ends the connection here, and tells the platform if it can be told. The tokens are deleted in any case.
+    /// Answers whether the platform knows.
+    pub async fn disconnect(&self, id: i64) -> Result<bool, Refusal> {
+        let vault = self.clone();
+        let task = tokio::spawn(async move {
+            let gate = vault.0.gate(id);
+            let _alone = gate.lock().await;
+            vault.0.disconnect(id).await
+        });
+        task.await.map_err(|_| Reason::Internal.refuse())?
+    }
+}
+
+impl Inner {
+    /// Tokens that work as far as one can know: renewed when it is time. An early renewal that fails is no harm.
+    async fn usable(self: &std::sync::Arc<Self>, id: i64) -> Result<Live, Refusal> {
+        let connection = self.store.connection(id).await?.ok_or(Reason::NotConnected.refuse())?;
+        Self::working(&connection)?;
+        let live = self.store.live(id).await?.ok_or(Reason::NotConnected.refuse())?;
+        if self.clock.now() >= live.connection.access_ends {
+            return self.renew(id, live.connection.generation, Why::Needed).await;
+        }
+        if live.refresh.is_none() || !self.is_due(&live.connection) {
+            return Ok(live);
+        }
+        match self.renew(id, live.connection.generation, Why::Early).await {
+            Err(refusal) if !matches!(refusal.reason, Reason::ReconnectNeeded | Reason::NotConnected) => Ok(live),
+            result => result,
+        }
+    }
+
+    async fn try_call(&self, live: &Live, request: &ApiRequest) -> Result<Next, Refusal> {
+        let platform = self.platform_of(&live.connection)?;
+        let out = speech::api_call(platform, request, &live.access)?;
+        let result = self.send(platform, &out, self.limits.answer).await;
+        let repeatable = request.method.is_idempotent();
+        let (next, outcome, meaning) = match &result {
+            Ok(answer) => understood(answer, repeatable),
+            Err(why) => unreached(why, repeatable),
+        };
+        let reply = result.as_ref().map_or_else(|why| why.words().to_owned(), reply::shown_call);
+        let of = (platform.key(), live.connection.account.as_str());
+        self.note(of, StepKind::Call, outcome, (out.shown, reply), meaning);
+        Ok(next)
+    }
+
+    async fn disconnect(&self, id: i64) -> Result<bool, Refusal> {
+        let connection = self.store.connection(id).await?.ok_or(Reason::NotConnected.refuse())?;
+        let platform = self.platform_of(&connection)?;
+        let of = (platform.key(), connection.account.as_str());
+        // Tokens that do not open any more cannot be given back; deleting them goes on.
+        let live = self.store.live(id).await.unwrap_or_default();
+        let told = match &live {
+            Some(live) => self.give_back(platform, of, &speech::revoke(platform, live.refresh.as_ref().unwrap_or(&live.access))).await,
+            None => false,
+        };
+        self.store.disconnect(id, self.clock.now()).await?;
+        Ok(told)
+    }
+
+    /// RFC 7009. One try: a failing platform must not keep anybody connected (CORE-28).
+    async fn give_back(&self, platform: &Platform, of: (&str, &str), out: &Outgoing) -> bool {
+        let result = self.send(platform, out, TOKEN_ANSWER).await;
+        let told = result.as_ref().is_ok_and(|answer| reply::is_success(answer.status));
+        let reply = match &result {
+            Ok(answer) => reply::shown_tokens(platform, answer),
+            Err(why) => why.words().to_owned(),
+        };
+        let (outcome, meaning) = if told {
+            (Outcome::Good, "The platform ended the whole authorization. Our copies of the tokens are deleted.")
+        } else {
+            (Outcome::Bad, "The platform could not be told. Our copies of the tokens are deleted all the same.")
+        };
+        self.note(of, StepKind::Revoke, outcome, (out.shown.clone(), reply), meaning.to_owned());
+        told
+    }
+}
+
+fn understood(answer: &Answer, repeatable: bool) -> (Next, Outcome, String) {
+    let bad = |next, meaning: &str| (next, Outcome::Bad, meaning.to_owned());
+    match reply::meaning(answer) {
+        CallMeaning::Answered => {
+            let success = reply::is_success(answer.status);
+            let (content_type, body) = (answer.content_type.clone(), answer.body.clone());
+            let reply = ApiReply { status: answer.status, success, content_type, body };
+            if success {
+                (Next::Return(reply), Outcome::Good, "The guard let the call through: the token is good for it.".to_owned())
+            } else {
+                bad(Next::Return(reply), "The token was accepted; the call itself was not.")
+            }
+        }
+        CallMeaning::TokenRefused => {
+            bad(Next::Renew, "The platform does not accept the access token. One refresh is tried, and then the call once more.")
+        }
+        CallMeaning::PermissionMissing(scope) => {
+            let refusal = Reason::PermissionMissing;
+            let refusal = scope.map_or_else(|| refusal.refuse(), |scope| refusal.about(scope));
+            bad(Next::Refuse(refusal), "The token is good, but lacks a permission. Refreshing would not help, so none is tried.")
+        }
+        CallMeaning::Throttled(asked) => {
+            let seconds = asked.map(|wait| format!("wait {wait}")).unwrap_or_default();
+            let next = Next::Repeat(asked, Reason::CallThrottled.about(seconds));
+            (next, Outcome::Wait, "Too many calls. The vault waits as long as the platform asks, then repeats.".to_owned())
+        }
+        CallMeaning::Failing(asked) => {
+            let refusal = Reason::PlatformUnreachable.about(format!("it answered {}", answer.status));
+            let meaning = "The platform is in trouble. That says nothing about the connection.".to_owned();
+            (if repeatable { Next::Repeat(asked, refusal) } else { Next::Refuse(refusal) }, Outcome::Wait, meaning)
+        }
+    }
+}
+
+fn unreached(why: &Unreached, repeatable: bool) -> (Next, Outcome, String) {
+    let refusal = match why {
+        Unreached::TooLarge => Reason::AnswerUnreadable.about(why.words()),
+        _ => Reason::PlatformUnreachable.about(why.words()),
+    };
+    let meaning = format!("No answer: {}. That says nothing about the connection.", why.words());
+    let again = repeatable && matches!(why, Unreached::Broken | Unreached::Slow);
+    (if again { Next::Repeat(None, refusal) } else { Next::Refuse(refusal) }, Outcome::Wait, meaning)
+}
+
+/// The objects of a list, in whichever of the common envelopes.
+fn items(list: &Value) -> &[Value] {
+    let inside = ["results", "data", "sites"].iter().find_map(|name| list.get(name)?.as_array());
+    list.as_array().or(inside).map_or(&[], Vec::as_slice)
+}
+
+fn site(item: &Value) -> Option<Site> {
+    let id = word(item.get("id")?)?;
+    let name = item.get("name").and_then(Value::as_str).map_or_else(|| id.clone(), |name| name.chars().take(200).collect());
+    Some(Site { id, name, active: item.get("active").and_then(Value::as_bool).unwrap_or(true) })
+}
+
+/// An id, whether it came as a number or as text.
+fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if (1..=64).contains(&text.len()) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,196 @@
+//! Renewing: one refresh at a time per connection, the new pair on disk before anybody uses it, a lost answer asked for again
+//! under the same key. When to renew is decided here too; what a call does with the token is `lifecycle.rs`'s.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use causeway_protocol::secret::Secret;
+use causeway_protocol::time::Seconds;
+use causeway_protocol::{Reason, Refusal};
+
+use crate::client::TOKEN_ANSWER;
+use crate::reply::{self, TokenFailure, Tokens};
+use crate::speech;
+use crate::store::{Ask, Claim, Connection, Live, Saved, Status};
+use crate::timeline::{Outcome, StepKind};
+use crate::vault::{Inner, Vault};
+
+/// How often a refresh held by another process is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// After an early refresh failed, the next early one is not before this.
+const EARLY_REST: Seconds = Seconds(30);
+
+/// Why a pair is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It still works: a failure is no harm, so there is one try.
+    Early,
+    /// It does not work any more.
+    Needed,
+    /// A person asked, also for a connection that the platform ended.
+    Asked,
+}
+
+impl Vault {
+    /// A new pair now, because a person asks. On a connection that the platform ended, this finds out whether it lives again.
+    pub async fn refresh_now(&self, id: i64) -> Result<Connection, Refusal> {
+        let connection = self.connection(id).await?;
+        Ok(self.0.renew(id, connection.generation, Why::Asked).await?.connection)
+    }
+
+    /// Renews every connection whose time has come. Answers how many were renewed; failures are retried at the next call.
+    pub async fn renew_due(&self) -> Result<usize, Refusal> {
+        let mut renewed = 0;
+        for connection in self.connections().await? {
+            let due = connection.status == Status::Connected && self.0.is_due(&connection);
+            if due && self.0.renew(connection.id, connection.generation, Why::Early).await.is_ok() {
+                renewed += 1;
+            }
+        }
+        Ok(renewed)
+    }
+
+    /// Keeps all connections fresh until dropped: looks every half minute.
+    pub async fn keep_renewing(self) {
+        loop {
+            self.0.clock.pause(Duration::from_secs(30)).await;
+            if let Err(refusal) = self.renew_due().await {
+                tracing::warn!(reason = refusal.reason.number(), "the connections could not be looked through");
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Whether it is time to renew early.
+    pub(crate) fn is_due(&self, connection: &Connection) -> bool {
+        let now = self.clock.now();
+        let rests = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        self.renews(connection) <= now && rests.get(&connection.id).is_none_or(|until| *until <= now)
+    }
+
+    /// Replaces pair `seen`, unless that happened already. A caller that goes away does not stop it: the answer must be stored.
+    pub(crate) async fn renew(self: &Arc<Self>, id: i64, seen: i64, why: Why) -> Result<Live, Refusal> {
+        let inner = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let gate = inner.gate(id);
+            let _alone = gate.lock().await;
+            let result = inner.renew_alone(id, seen, why).await;
+            let mut rests = inner.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+            match &result {
+                Err(_) => rests.insert(id, inner.clock.now() + EARLY_REST),
+                Ok(_) => rests.remove(&id),
+            };
+            drop(rests);
+            result
+        });
+        task.await.map_err(|_| Reason::Internal.refuse())?
+    }
+
+    async fn renew_alone(&self, id: i64, seen: i64, why: Why) -> Result<Live, Refusal> {
+        let tries = if why == Why::Early { 1 } else { self.limits.tries };
+        // A lease outlives one request, never a crash by much.
+        let lease = self.limits.timeout + Duration::from_secs(5);
+        let mut looks = lease.as_millis() / LOOK.as_millis() + 2;
+        let mut attempt = 0;
+        loop {
+            let ask = Ask {
+                id,
+                seen,
+                revive: why == Why::Asked,
+                fresh_key: Secret::new(self.random_text()),
+                now_ms: self.clock.millis() as i64,
+                lease_ms: lease.as_millis() as i64,
+            };
+            let (live, refresh, retry_key) = match self.store.claim(ask).await? {
+                Claim::Mine { live, refresh, retry_key } => (live, refresh, retry_key),
+                Claim::Newer(live) => return Ok(live),
+                Claim::NoRefreshToken => return self.cannot_renew(id, seen).await,
+                Claim::Ended(Some(Status::ReconnectNeeded { reason, .. })) => {
+                    return Err(Reason::ReconnectNeeded.about(reason));
+                }
+                Claim::Ended(_) => return Err(Reason::NotConnected.refuse()),
+                Claim::Held if looks == 0 || why == Why::Early => {
+                    return Err(Reason::PlatformUnreachable.about("another process is renewing the tokens"));
+                }
+                Claim::Held => {
+                    looks -= 1;
+                    self.clock.pause(LOOK).await;
+                    continue;
+                }
+            };
+            let failure = match self.ask_for_pair(&live, &refresh, &retry_key).await {
+                Ok(tokens) => match self.store.save(id, seen, tokens, self.clock.now()).await? {
+                    Saved::Stored(live) => return Ok(live),
+                    Saved::Stale => continue,
+                },
+                Err(failure) => failure,
+            };
+            match failure {
+                TokenFailure::InvalidGrant(said) => return self.ended(id, seen, said).await,
+                TokenFailure::Other { code, said } => {
+                    self.store.abandon(id).await?;
+                    return Err(Reason::RefreshRefused.about(format!("{code}: {said}")));
+                }
+                TokenFailure::Transient { why, retry_after } => {
+                    self.store.release(id).await?;
+                    attempt += 1;
+                    let wait = (attempt < tries).then(|| self.wait(attempt - 1, retry_after)).flatten();
+                    self.clock.pause(wait.ok_or_else(|| Reason::PlatformUnreachable.about(why))?).await;
+                }
+            }
+        }
+    }
+
+    /// One request, and its step for the timeline.
+    async fn ask_for_pair(&self, live: &Live, refresh: &Secret, key: &Secret) -> Result<Tokens, TokenFailure> {
+        let unknown = |_| TokenFailure::Other { code: "unconfigured".to_owned(), said: String::new() };
+        let platform = self.platform_of(&live.connection).map_err(unknown)?;
+        let out = speech::refresh(platform, refresh, key);
+        let (result, reply) = match self.send(platform, &out, TOKEN_ANSWER).await {
+            Ok(answer) => {
+                (reply::tokens(platform, &answer, self.clock.now()), reply::shown_tokens(platform, &answer))
+            }
+            Err(why) => {
+                let words = why.words().to_owned();
+                (Err(TokenFailure::Transient { why: words.clone(), retry_after: None }), words)
+            }
+        };
+        let (outcome, meaning) = match &result {
+            Ok(tokens) if tokens.refresh.is_some() => (
+                Outcome::Good,
+                "A new pair came, and was stored before it is used. The old refresh token is spent.".to_owned(),
+            ),
+            Ok(_) => (Outcome::Good, "A new access token came. The refresh token stays the same.".to_owned()),
+            Err(TokenFailure::InvalidGrant(_)) => (
+                Outcome::Bad,
+                "The platform does not honour the refresh token any more: a person must connect again. Nothing is retried.".to_owned(),
+            ),
+            Err(TokenFailure::Other { code, .. }) => {
+                (Outcome::Bad, format!("The platform refused for another reason ({code}). The connection is kept."))
+            }
+            Err(TokenFailure::Transient { why, .. }) => (
+                Outcome::Wait,
+                format!("No usable answer: {why}. That says nothing about the connection; the same request is repeated, under the same key."),
+            ),
+        };
+        let of = (platform.key(), live.connection.account.as_str());
+        self.note(of, StepKind::Refresh, outcome, (out.shown, reply), meaning);
+        result
+    }
+
+    /// `invalid_grant` ends the connection (CORE-22), unless somebody moved it on meanwhile.
+    pub(crate) async fn ended(&self, id: i64, seen: i64, said: String) -> Result<Live, Refusal> {
+        if self.store.end(id, seen, said.clone(), self.clock.now()).await? {
+            return Err(Reason::ReconnectNeeded.about(said));
+        }
+        match self.store.live(id).await? {
+            Some(live) => Self::working(&live.connection).map(|()| live),
+            None => Err(Reason::NotConnected.refuse()),
+        }
+    }
+
+    async fn cannot_renew(&self, id: i64, seen: i64) -> Result<Live, Refusal> {
+        self.ended(id, seen, "The access token has ended, and the platform gave no refresh token.".to_owned()).await
+    }
+}

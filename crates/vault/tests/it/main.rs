@@ -1,0 +1,10 @@
+//! The vault against a platform with faults, over real HTTP and a real file.
+//! Against our own platform it is tested where both sides are at hand: in the hub's tests.
+
+mod connect;
+mod fake;
+mod kill;
+mod lifecycle;
+mod refresh;
+mod store;
+mod world;

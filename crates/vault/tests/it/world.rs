@@ -1,0 +1,154 @@
+//! What each test stands on: a platform, a directory of its own, a clock that only tests move, seeded randomness.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use causeway_protocol::params::Params;
+use causeway_protocol::secret::Secret;
+use causeway_protocol::{Refusal, profile};
+use causeway_vault::clock::{Clock, Entropy, Pause};
+use causeway_vault::{ApiRequest, Connection, Limits, MasterKeys, Platform, Vault};
+
+use super::fake::Fake;
+
+pub const CLIENT_SECRET: &str = "very-secret-client-secret";
+pub const KEY: &str = "1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub const START: u64 = 1_800_000_000_000;
+
+/// A pause moves the clock on, and is remembered.
+#[derive(Default)]
+pub struct TestClock {
+    millis: AtomicU64,
+    pub pauses: Mutex<Vec<Duration>>,
+}
+
+impl TestClock {
+    pub fn advance(&self, seconds: u64) {
+        self.millis.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    pub fn seconds_paused(&self) -> Vec<f64> {
+        self.pauses.lock().unwrap().iter().map(Duration::as_secs_f64).collect()
+    }
+}
+
+impl Clock for TestClock {
+    fn millis(&self) -> u64 {
+        START + self.millis.load(Ordering::SeqCst)
+    }
+
+    fn pause(&self, length: Duration) -> Pause {
+        self.millis.fetch_add(length.as_millis() as u64, Ordering::SeqCst);
+        self.pauses.lock().unwrap().push(length);
+        Box::pin(tokio::task::yield_now())
+    }
+}
+
+/// The same bytes in each run, never the same twice in one; each seed gives others.
+pub struct Seeded(AtomicU64);
+
+impl Seeded {
+    pub fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed << 32))
+    }
+}
+
+impl Entropy for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(32) {
+            let number = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+            let noise: [u8; 32] = causeway_protocol::seal::sha256(&[b"test", &number]);
+            chunk.copy_from_slice(&noise[..chunk.len()]);
+        }
+    }
+}
+
+pub struct World {
+    pub fake: Fake,
+    pub clock: Arc<TestClock>,
+    pub directory: PathBuf,
+    pub limits: Limits,
+    opened: AtomicU64,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let directory = std::env::temp_dir().join(format!("causeway-vault-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let limits = Limits { timeout: Duration::from_millis(1500), ..Limits::default() };
+        Self { fake: Fake::start().await, clock: Arc::default(), directory, limits, opened: AtomicU64::new(1) }
+    }
+
+    pub fn platform(&self) -> Platform {
+        platform(&self.fake.base)
+    }
+
+    /// A process: each has a handle and a holder's number of its own.
+    pub fn vault(&self) -> Vault {
+        self.vault_of(self.platform())
+    }
+
+    pub fn vault_of(&self, platform: Platform) -> Vault {
+        let seed = self.opened.fetch_add(1, Ordering::SeqCst);
+        let keys = MasterKeys::parse(KEY).unwrap();
+        let clock = self.clock.clone();
+        Vault::open(&self.directory, keys, vec![platform], self.limits, clock, Arc::new(Seeded::new(seed))).unwrap()
+    }
+
+    pub fn store_bytes(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(&self.directory).unwrap();
+        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+pub fn platform(base: &str) -> Platform {
+    Platform {
+        profile: profile::shipped("tripleseat").unwrap(),
+        login_url: base.to_owned(),
+        api_url: base.to_owned(),
+        issuer: base.to_owned(),
+        client_id: "acme-booking".to_owned(),
+        client_secret: Some(Secret::new(CLIENT_SECRET)),
+        redirect_uri: "http://localhost:8080/callback/tripleseat".to_owned(),
+        scopes: vec!["leads:read".to_owned(), "events:read".to_owned()],
+    }
+}
+
+pub fn parameter(url: &str, name: &str) -> String {
+    url::Url::parse(url).unwrap().query_pairs().find(|(known, _)| known == name).unwrap().1.into_owned()
+}
+
+pub fn query(pairs: &[(&str, &str)]) -> Params {
+    let mut params = Params::default();
+    for (name, value) in pairs {
+        params.push((*name).to_owned(), (*value).to_owned()).unwrap();
+    }
+    params
+}
+
+/// Sends a person there and back.
+pub async fn try_connect(vault: &Vault, back: &[(&str, &str)]) -> Result<Connection, Refusal> {
+    let url = vault.begin("tripleseat", "main", "session-1").await.unwrap();
+    let (state, issuer) = (parameter(&url, "state"), vault.platform("tripleseat").unwrap().issuer.clone());
+    let mut pairs = vec![("state", state.as_str()), ("iss", issuer.as_str())];
+    pairs.extend(back);
+    vault.finish("tripleseat", Some("session-1"), &query(&pairs)).await
+}
+
+pub async fn connect(vault: &Vault) -> Connection {
+    try_connect(vault, &[("code", "good-code")]).await.unwrap()
+}
+
+pub fn leads() -> ApiRequest {
+    ApiRequest::get("/leads").at_site(Some("2101".to_owned()))
+}
