@@ -127,7 +127,9 @@ mod tests {
             assert_eq!(read(JSON, twice), Ok(Given::Twice), "{twice}");
         }
         let deep = format!("{{\"a\":{}}}", "[".repeat(100_000));
-        for unreadable in ["[]", "5", "null", "{", r#"{"a":1} x"#, r#"{"a":1,}"#, "\u{feff}{}", r#"{"site_id":1e999}"#, &deep] {
+        for unreadable in
+            ["[]", "5", "null", "{", r#"{"a":1} x"#, r#"{"a":1,}"#, "\u{feff}{}", r#"{"site_id":1e999}"#, &deep]
+        {
             assert_eq!(read(JSON, unreadable), Err(Reason::BodyUnreadable), "{unreadable:.40}");
         }
     }

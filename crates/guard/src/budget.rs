@@ -98,7 +98,8 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn budgets(rules: &[(u32, i64)], key: BudgetKey) -> Budgets {
-        let rules: Vec<_> = rules.iter().map(|(requests, per)| Budget { requests: *requests, per: Seconds(*per) }).collect();
+        let rules: Vec<_> =
+            rules.iter().map(|(requests, per)| Budget { requests: *requests, per: Seconds(*per) }).collect();
         Budgets::new(&rules, key)
     }
 
@@ -133,7 +134,10 @@ mod tests {
         let budgets = budgets(&[(10, 1), (15, 60)], BudgetKey::Customer);
         assert!((0..10).all(|_| take(&budgets, 1, 0).is_ok()));
         assert!((0..1_000).all(|_| take(&budgets, 1, 0).is_err()), "none of these counts");
-        assert!((0..5).all(|_| take(&budgets, 1, SECOND).is_ok()), "15 of the minute's, and one second gave a quarter of one");
+        assert!(
+            (0..5).all(|_| take(&budgets, 1, SECOND).is_ok()),
+            "15 of the minute's, and one second gave a quarter of one"
+        );
         assert_eq!(take(&budgets, 1, SECOND), Err(3));
         assert_eq!(take(&budgets, 1, 4 * SECOND), Ok(()));
     }

@@ -1,5 +1,6 @@
 //! What goes into a check and what comes out of it. Plain values; `check` makes them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use http::HeaderMap;
 
 use causeway_protocol::records::{App, Customer, Site};
 use causeway_protocol::token::Bearer;
-use causeway_protocol::{ConnectionId, CustomerId, ScopeSet, UnixTime, UserId};
+use causeway_protocol::{ConnectionId, CustomerId, Position, ScopeSet, UnixTime, UserId};
 
 use crate::query::Given;
 
@@ -40,7 +41,8 @@ pub struct Admitted {
     pub(crate) site_parameter: Option<Arc<str>>,
     pub(crate) in_query: Given,
     pub(crate) in_body: Given,
-    pub(crate) now: UnixTime,
+    /// Where the feed stood when the token was found good.
+    pub(crate) judged_at: Position,
     pub(crate) monotonic_nanos: u64,
 }
 
@@ -106,9 +108,10 @@ impl Pass {
         self.route
     }
 
-    /// The part of the path that the route's last `{name}` stands for, without a suffix.
-    pub fn item<'a>(&self, path: &'a str) -> Option<&'a str> {
-        path.get(self.item.clone()?)
+    /// The part of the path that the route's last `{name}` stands for, without a suffix, decoded. Only paths whose escapes are
+    /// UTF-8 pass.
+    pub fn item<'a>(&self, path: &'a str) -> Option<Cow<'a, str>> {
+        Some(percent_encoding::percent_decode_str(path.get(self.item.clone()?)?).decode_utf8_lossy())
     }
 
     /// The key to this customer's records. There is no other way to one (SECURITY MS-06).

@@ -10,8 +10,8 @@ use causeway_protocol::records::{App, AppStatus};
 use causeway_protocol::seal::{KeyRing, SealError};
 use causeway_protocol::taken_back::{PERMITTED_SKEW, Verdict};
 use causeway_protocol::time::Seconds;
-use causeway_protocol::token::AccessToken;
-use causeway_protocol::{AudienceId, Reason, UnixTime};
+use causeway_protocol::token::{AccessToken, Bearer};
+use causeway_protocol::{AudienceId, Position, Reason, UnixTime};
 
 use crate::body;
 use crate::budget::Budgets;
@@ -60,7 +60,7 @@ impl Guard {
     pub fn begin(&self, call: &Call<'_>, held: &Held, ring: &KeyRing) -> Result<Admitted, Denied> {
         let query = Query::read(call.query, self.site_parameter.as_deref());
         let text = credential::bearer(call.headers, &query)?;
-        let (token, app) = self.token(text, call.now, held, ring)?;
+        let Good { token, app, judged_at } = self.token(text, call.now, held, ring)?;
         let (route, item) = match self.routes.find(call.method, call.path) {
             Found::Route(route, item) => (route, item),
             Found::OtherMethod(allow) => {
@@ -89,13 +89,14 @@ impl Guard {
             site_parameter: self.site_parameter.clone(),
             in_query: query.site,
             in_body: Given::Not,
-            now: call.now,
+            judged_at,
             monotonic_nanos: call.monotonic_nanos,
         })
     }
 
-    /// Is the token good? Every no is the same `TokenInvalid` (SECURITY BG-04); not knowing is none (BG-09).
-    fn token(&self, text: &str, now: UnixTime, held: &Held, ring: &KeyRing) -> Result<(AccessToken, Arc<App>), Denied> {
+    /// Is the token good, and at which position of the feed was that so? Every no is the same `TokenInvalid` (SECURITY BG-04);
+    /// not knowing is none (BG-09).
+    fn token(&self, text: &str, now: UnixTime, held: &Held, ring: &KeyRing) -> Result<Good, Denied> {
         let token: AccessToken = ring.open(&self.prefix, text, now).map_err(|error| match error {
             SealError::UnknownKey(_) => Denied { retry_after: Some(NOT_READY), ..Denied::from(Reason::KeyUnknown) },
             SealError::Junk | SealError::Forged => Reason::TokenInvalid.into(),
@@ -104,11 +105,17 @@ impl Guard {
         if now >= token.expires_at() || token.issued > now + PERMITTED_SKEW || token.audience != self.audience {
             return Err(Reason::TokenInvalid.into());
         }
-        let verdict = held.access(token.bearer.as_of, token.bearer.subjects(token.audience)).map_err(|_| not_ready())?;
+        let judged_at = self.live(&token.bearer, held)?;
         let app = held.app(token.bearer.app).filter(|app| app.active && app.status == AppStatus::Approved);
-        match (verdict, app) {
-            (Verdict::Live, Some(app)) => Ok((token, app)),
-            _ => Err(Reason::TokenInvalid.into()),
+        Ok(Good { token, app: app.ok_or(Denied::from(Reason::TokenInvalid))?, judged_at })
+    }
+
+    /// Is nothing that the token names taken back or off? Answers as of when.
+    fn live(&self, bearer: &Bearer, held: &Held) -> Result<Position, Denied> {
+        match held.judge(bearer.as_of, bearer.subjects(self.audience)) {
+            Ok((Verdict::Live, position)) => Ok(position),
+            Ok(_) => Err(Reason::TokenInvalid.into()),
+            Err(_) => Err(not_ready()),
         }
     }
 
@@ -116,10 +123,9 @@ impl Guard {
     pub async fn finish(&self, call: Admitted, held: &Held, source: &impl CustomerSource) -> Result<Pass, Denied> {
         let customer = held.customer(call.bearer.customer, source).await.map_err(|_| not_ready())?;
         let customer = customer.filter(|customer| customer.active).ok_or(Denied::from(Reason::TokenInvalid))?;
-        // Waiting for the customer may have taken a while: what was taken back meanwhile counts (SECURITY BG-07).
-        let subjects = call.bearer.subjects(self.audience);
-        if held.access(call.bearer.as_of, subjects).map_err(|_| not_ready())? != Verdict::Live {
-            return Err(Reason::TokenInvalid.into());
+        // A body or the customer may have been waited for: what was taken back meanwhile counts (SECURITY BG-07).
+        if held.head() != call.judged_at {
+            self.live(&call.bearer, held)?;
         }
         let rules = site::Rules {
             parameter: self.site_parameter.as_deref(),
@@ -154,6 +160,14 @@ impl Guard {
     pub fn api(&self) -> &ApiRules {
         &self.api
     }
+}
+
+/// A token that is good, and what it is good for.
+struct Good {
+    token: AccessToken,
+    app: Arc<App>,
+    /// Where the feed stood.
+    judged_at: Position,
 }
 
 impl Admitted {

@@ -66,7 +66,9 @@ mod tests {
 
     #[test]
     fn bg_02_a_token_in_the_query_is_refused() {
-        for query in ["access_token=abc", "a=1&access_token=abc", "access%5Ftoken=abc", "access_token", "a;access_token=x"] {
+        for query in
+            ["access_token=abc", "a=1&access_token=abc", "access%5Ftoken=abc", "access_token", "a;access_token=x"]
+        {
             assert_eq!(read(&[], Some(query)), Err(Reason::CredentialsInQuery), "{query}");
             assert_eq!(read(&[b"Bearer abc"], Some(query)), Err(Reason::CredentialsTwice), "{query}");
         }
@@ -84,7 +86,9 @@ mod tests {
 
     #[test]
     fn bg_06_a_malformed_header_is_a_bad_request() {
-        for header in [&b"Bearer"[..], b"Bearer ", b"Bearer a b", b"Bearer a, Bearer b", b"Bearer \"a\"", b"Bearer a\xff"] {
+        for header in
+            [&b"Bearer"[..], b"Bearer ", b"Bearer a b", b"Bearer a, Bearer b", b"Bearer \"a\"", b"Bearer a\xff"]
+        {
             assert_eq!(read(&[header], None), Err(Reason::CredentialsMalformed), "{header:?}");
         }
     }

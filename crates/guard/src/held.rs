@@ -96,13 +96,22 @@ impl Held {
         (stale_apps, Ok(()))
     }
 
-    /// May an access token that names these subjects be honoured? [`Unavailable`] while this node cannot know.
-    pub fn access(&self, as_of: Position, subjects: impl IntoIterator<Item = Subject>) -> Result<Verdict, Unavailable> {
+    /// May an access token that names these subjects be honoured, as far as this node has read?
+    pub fn access(&self, as_of: Position, subjects: impl IntoIterator<Item = Subject>) -> Verdict {
+        read(&self.taken_back).access(as_of, subjects)
+    }
+
+    /// The same, with the position that it was judged at; [`Unavailable`] while this node knows that it cannot know.
+    pub fn judge(
+        &self,
+        as_of: Position,
+        subjects: impl IntoIterator<Item = Subject>,
+    ) -> Result<(Verdict, Position), Unavailable> {
         let set = read(&self.taken_back);
         if set.head().0 < self.owed.load(Ordering::Acquire) {
             return Err(Unavailable);
         }
-        Ok(set.access(as_of, subjects))
+        Ok((set.access(as_of, subjects), set.head()))
     }
 
     /// Runs with the set as it stands.

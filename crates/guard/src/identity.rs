@@ -32,7 +32,10 @@ const MAX_SITES: usize = 4_096;
 pub fn is_identity(name: &str) -> bool {
     let ours = b"x-causeway-";
     name.len() >= ours.len()
-        && name.bytes().zip(ours).all(|(sent, known)| sent.eq_ignore_ascii_case(known) || (sent == b'_' && *known == b'-'))
+        && name
+            .bytes()
+            .zip(ours)
+            .all(|(sent, known)| sent.eq_ignore_ascii_case(known) || (sent == b'_' && *known == b'-'))
 }
 
 impl Pass {
@@ -82,7 +85,14 @@ mod tests {
 
     #[test]
     fn bg_15_whatever_looks_like_an_identity_header_is_one() {
-        for name in ["x-causeway-app", "X-Causeway-Customer", "x_causeway_app", "X-CAUSEWAY_SITE", "x-causeway-", "x-causeway-new"] {
+        for name in [
+            "x-causeway-app",
+            "X-Causeway-Customer",
+            "x_causeway_app",
+            "X-CAUSEWAY_SITE",
+            "x-causeway-",
+            "x-causeway-new",
+        ] {
             assert!(is_identity(name), "{name}");
         }
         for name in ["x-causewa", "x-causeway", "causeway-app", "xx-causeway-app", ""] {

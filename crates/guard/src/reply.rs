@@ -63,7 +63,10 @@ pub fn denied(denied: &Denied, shape: ErrorShape, realm: &str) -> Response<Bytes
         headers.insert(ALLOW, allow);
     }
     // The rest of the body is not read: the connection cannot carry another request.
-    if matches!(denied.reason, Reason::BodyWithheld | Reason::BodyTooLarge | Reason::RequestSlow | Reason::HeaderMalformed) {
+    if matches!(
+        denied.reason,
+        Reason::BodyWithheld | Reason::BodyTooLarge | Reason::RequestSlow | Reason::HeaderMalformed
+    ) {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     reply

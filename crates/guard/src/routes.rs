@@ -121,7 +121,8 @@ impl Routes {
     /// The last part without its suffix, exactly and ignoring case.
     fn stems<'a>(&self, last: &'a str) -> (&'a str, &'a str) {
         let cut = |same: fn(&str, &str) -> bool| {
-            let mut ends = self.suffixes.iter().filter_map(|suffix| last.len().checked_sub(suffix.len()).zip(Some(suffix)));
+            let mut ends =
+                self.suffixes.iter().filter_map(|suffix| last.len().checked_sub(suffix.len()).zip(Some(suffix)));
             let end = ends.find(|(end, suffix)| *end > 0 && last.get(*end..).is_some_and(|tail| same(tail, suffix)));
             end.map_or(last, |(end, _)| &last[..end])
         };
@@ -149,7 +150,9 @@ impl Routes {
         let one = |set: ScopeSet, word: &str| set.union(registry.satisfying(word, umbrella));
         let all = |set: ScopeSet, word: &String| match word.strip_prefix('*') {
             // "*:read": any word with this ending.
-            Some(ending) => registry.words().iter().filter(|known| known.ends_with(ending)).map(String::as_str).fold(set, one),
+            Some(ending) => {
+                registry.words().iter().filter(|known| known.ends_with(ending)).map(String::as_str).fold(set, one)
+            }
             None => one(set, word),
         };
         (!rule.scopes.is_empty()).then(|| rule.scopes.iter().fold(ScopeSet::EMPTY, all))
@@ -273,13 +276,23 @@ mod tests {
     #[test]
     fn no_spelling_dodges_a_rule() {
         // Each could reach /leads behind us, and would otherwise fall to the laxer "/{other}".
-        for path in ["/v1/LEADS", "/v1/Leads.json", "/v1/leads.JSON", "/v1/leadS.Json", "/v1/leads/5.JSON", "/v1/FILES/x"] {
+        for path in
+            ["/v1/LEADS", "/v1/Leads.json", "/v1/leads.JSON", "/v1/leadS.Json", "/v1/leads/5.JSON", "/v1/FILES/x"]
+        {
             assert_eq!(routes().find("GET", path), Found::Unknown, "{path}");
         }
         for path in ["/V1/leads", "/v2/leads", "/v1", "/v1.json", "/", "/leads", "/api/leads", "/xv1/leads"] {
             assert_eq!(routes().find("GET", path), Found::Unknown, "{path}");
         }
-        for path in ["/v1/leads/", "/v1//leads", "/v1/%6ceads", "/v1/x/../leads", "/v1/..;/leads", "/v1/leads%2f5", "/v1/x/...json"] {
+        for path in [
+            "/v1/leads/",
+            "/v1//leads",
+            "/v1/%6ceads",
+            "/v1/x/../leads",
+            "/v1/..;/leads",
+            "/v1/leads%2f5",
+            "/v1/x/...json",
+        ] {
             assert_eq!(routes().find("GET", path), Found::Malformed, "{path}");
         }
     }

@@ -18,7 +18,12 @@ pub(crate) struct Rules<'a> {
 
 /// The site's index, `None` for a call about the whole customer. A site that is foreign, unknown or inactive gets one answer
 /// (MS-02).
-pub(crate) fn choose(rules: Rules<'_>, query: &Given, body: &Given, customer: &Customer) -> Result<Option<usize>, Denied> {
+pub(crate) fn choose(
+    rules: Rules<'_>,
+    query: &Given,
+    body: &Given,
+    customer: &Customer,
+) -> Result<Option<usize>, Denied> {
     let Some(parameter) = rules.parameter else { return Ok(None) };
     if let Some(id) = named(parameter, query, body)? {
         // Also where no site is needed: nobody behind us shall be asked about a foreign one.
@@ -43,7 +48,9 @@ pub(crate) fn choose(rules: Rules<'_>, query: &Given, body: &Given, customer: &C
 fn named<'a>(parameter: &str, query: &'a Given, body: &'a Given) -> Result<Option<&'a str>, Denied> {
     match (query, body) {
         (Given::Twice, _) | (_, Given::Twice) => Err(Denied::from(Reason::SiteMalformed).about(parameter)),
-        (Given::Once(one), Given::Once(other)) if one != other => Err(Denied::from(Reason::SiteMalformed).about(parameter)),
+        (Given::Once(one), Given::Once(other)) if one != other => {
+            Err(Denied::from(Reason::SiteMalformed).about(parameter))
+        }
         (Given::Once(id), _) | (Given::Not, Given::Once(id)) => Ok(Some(id)),
         (Given::Not, Given::Not) => Ok(None),
     }
@@ -67,8 +74,7 @@ mod tests {
         Customer { id: CustomerId(1), external_id: "9".to_owned(), name: String::new(), active: true, sites }
     }
 
-    const RULES: Rules<'_> =
-        Rules { parameter: Some("site_id"), form: SiteIdForm::Digits, place: SitePlace::Query };
+    const RULES: Rules<'_> = Rules { parameter: Some("site_id"), form: SiteIdForm::Digits, place: SitePlace::Query };
 
     fn ask(sites: &[(&str, bool)], id: &str) -> Result<Option<usize>, Reason> {
         let given = if id.is_empty() { Given::Not } else { Given::Once(id.to_owned()) };
@@ -95,7 +101,9 @@ mod tests {
     #[test]
     fn ms_04_odd_spellings_of_an_id_are_malformed_or_foreign() {
         let sites = [("1", true), ("2", true)];
-        for odd in ["1 ", " 1", "1.0", "+1", "-1", "1e0", "0x1", "１", "1\0", "1,2", "1;2", "%31", "1234567890123456789"] {
+        for odd in
+            ["1 ", " 1", "1.0", "+1", "-1", "1e0", "0x1", "１", "1\0", "1,2", "1;2", "%31", "1234567890123456789"]
+        {
             assert_eq!(ask(&sites, odd), Err(Reason::SiteMalformed), "{odd}");
         }
         assert_eq!(ask(&sites, "01"), Err(Reason::SiteForbidden), "compared as text");

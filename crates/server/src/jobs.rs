@@ -16,6 +16,8 @@ use crate::shared::{Edge, Shared};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// A caller that goes away in the middle of a take-back leaves its entry unread; nobody serves what it killed for longer.
+const TAIL_EVERY: Duration = Duration::from_millis(250);
 /// Rows of each kind in one sweep: short, so that no request waits behind it.
 const SWEEP_ROWS: u32 = 1_000;
 /// Sessions end after this, unused and in all. The pages' own limits are not longer.
@@ -28,6 +30,8 @@ const MARKS: i64 = 64;
 /// Runs the jobs until `stop` says true; flushes once more at the end.
 pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
     let (mut sweeps, mut flushes) = (interval(SWEEP_EVERY), interval(FLUSH_EVERY));
+    let mut tails = interval(TAIL_EVERY);
+    tails.set_missed_tick_behavior(MissedTickBehavior::Delay);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick comes at once: nothing is to be done then.
@@ -40,6 +44,7 @@ pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
                 horizon.advance(&edge).await;
             }
             _ = flushes.tick() => flush(&edge).await,
+            _ = tails.tick() => drop(edge.node.read_feed().await),
             () = stopped(&mut stop) => break,
         }
     }

@@ -100,7 +100,20 @@ impl Node {
         if applied.feed.is_empty() {
             return Ok(());
         }
-        self.catch_up(&applied.feed).await
+        // Durable but not read in: no guard may speak until it is.
+        self.catch_up(&applied.feed).await.inspect_err(|_| self.held.owe(applied.position))
+    }
+
+    /// Takes in what the feed holds beyond what this node has read: after a write whose caller went away before it was
+    /// answered, and after a failure.
+    pub async fn read_feed(&self) -> Result<(), Refusal> {
+        loop {
+            let more = self.store.feed(self.held.head(), 500).await.map_err(refusal_of)?;
+            if more.is_empty() {
+                return Ok(());
+            }
+            self.catch_up(&more).await?;
+        }
     }
 
     /// Takes entries in; on a gap (two writers answered in another order) the feed itself is read.

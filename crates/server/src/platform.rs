@@ -46,15 +46,6 @@ pub enum KeysAt {
     Ready(KeyRing),
 }
 
-/// Where to listen.
-#[derive(Debug)]
-pub enum Bind {
-    /// At this address; port 0 is any free one.
-    At(SocketAddr),
-    /// Bound already.
-    Ready(std::net::TcpListener),
-}
-
 /// Everything that a platform is started with.
 pub struct Settings {
     /// Which platform.
@@ -64,17 +55,23 @@ pub struct Settings {
     /// Where the keys are.
     pub keys: KeysAt,
     /// One address serves both hosts; of two, the first is the login host's and the second the API's. Port 0: a free one.
-    pub listen: Vec<Bind>,
+    pub listen: Vec<SocketAddr>,
     /// `https://login.example`; `None`: the first listener's own address.
     pub login_url: Option<String>,
     /// `https://api.example`; `None`: the last listener's own address.
     pub api_url: Option<String>,
     /// Health, metrics and the admin door.
-    pub admin_listen: Option<Bind>,
+    pub admin_listen: Option<SocketAddr>,
+    /// Bound already, in the place of `listen`.
+    pub sockets: Vec<std::net::TcpListener>,
+    /// Bound already, in the place of `admin_listen`.
+    pub admin_socket: Option<std::net::TcpListener>,
     /// The admin door's key; `None` makes one from the key ring, shown by the description.
     pub admin_key: Option<Secret>,
     /// The platform's own API; `None`: the sample API.
     pub upstream: Option<String>,
+    /// How much and how long on the way to it.
+    pub proxy: crate::http::proxy::Limits,
     /// `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
     /// Whose forwarding headers count.
@@ -104,12 +101,15 @@ impl Settings {
             profile,
             store,
             keys,
-            listen: vec![Bind::At(SocketAddr::from(([127, 0, 0, 1], 0)))],
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             login_url: None,
             api_url: None,
             admin_listen: None,
+            sockets: Vec::new(),
+            admin_socket: None,
             admin_key: None,
             upstream: None,
+            proxy: crate::http::proxy::Limits::default(),
             tls: None,
             proxies: TrustedProxies::default(),
             seeds: Vec::new(),
@@ -156,8 +156,9 @@ impl Platform {
             KeysAt::Ready(ring) => ring,
             _ => ring.ok_or_else(|| one("no key ring was read"))?,
         };
-        let sockets = bind(settings.listen).await?;
-        let admin = bind(settings.admin_listen.into_iter().collect()).await?.pop();
+        let sockets = bind(settings.listen, settings.sockets).await?;
+        let admin = bind(settings.admin_listen.into_iter().collect(), settings.admin_socket.into_iter().collect());
+        let admin = admin.await?.pop();
         let addresses = addresses(&sockets)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let own = |at: Option<&SocketAddr>| at.map_or_else(String::new, |address| format!("{scheme}://{address}"));
@@ -186,6 +187,7 @@ impl Platform {
             proxies: settings.proxies,
             upstream: settings.upstream,
             records: seed.records,
+            proxy: settings.proxy,
         };
         let mut platform = Self {
             edge: Arc::new(Shared::new(node, options)),
@@ -314,109 +316,15 @@ fn admin_key(ring: &KeyRing) -> Secret {
     Secret::new(format!("adm_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.as_ref())))
 }
 
-async fn bind(places: Vec<Bind>) -> Result<Vec<TcpListener>, Problems> {
-    let (mut sockets, mut problems) = (Vec::new(), Vec::new());
-    for place in places {
-        let bound = match place {
-            Bind::At(address) => {
-                TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))
-            }
-            Bind::Ready(socket) => {
-                let adopted = socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket));
-                adopted.map_err(|error| format!("cannot listen: {error}"))
-            }
+/// Binds the addresses, unless there are sockets already.
+async fn bind(addresses: Vec<SocketAddr>, bound: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>, Problems> {
+    if !bound.is_empty() {
+        let adopt = |socket: std::net::TcpListener| {
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket)
         };
-        match bound {
-            Ok(socket) => sockets.push(socket),
-            Err(problem) => problems.push(problem),
-        }
+        return bound.into_iter().map(adopt).collect::<Result<_, _>>().map_err(|error| one(error.to_string()));
     }
-    if problems.is_empty() { Ok(sockets) } else { Err(problems) }
-}
-
-fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// Where the admin listener is.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin
-    }
-
-    /// This platform's part of the description (CONTRACTS).
-    pub fn description(&self) -> &Value {
-        &self.description
-    }
-
-    /// What the operator should hear: where a key file was made.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// Reads certificate and key again; the old pair stays when the new one is not good.
-    ///
-    /// # Errors
-    /// One line.
-    pub fn reload_tls(&self) -> Result<(), String> {
-        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
-    }
-
-    /// Stops: no new connections, requests in flight are answered, what was noted is written.
-    pub async fn stop(mut self) {
-        self.edge.drain();
-        self.stop.send_replace(true);
-        while self.tasks.join_next().await.is_some() {}
-    }
-}
-
-fn one(problem: impl Into<String>) -> Problems {
-    vec![problem.into()]
-}
-
-/// Opens what the settings name. The data directory first: whoever holds its lock may make a key file.
-fn open(settings: &Settings, notes: &mut Vec<String>) -> Result<(Option<Engine>, Option<KeyRing>), Problems> {
-    let platform = &settings.profile.key;
-    let StoreAt::Directory(data) = &settings.store else {
-        return match &settings.keys {
-            KeysAt::File(path) => Ok((None, Some(keys::load(platform, path)?))),
-            KeysAt::Ready(_) => Ok((None, None)),
-            KeysAt::BesideData | KeysAt::InData => Err(one("there is no data directory to keep the keys with")),
-        };
-    };
-    let store = Sqlite::open(data).map_err(|error| one(error.to_string()))?;
-    let path = match &settings.keys {
-        KeysAt::Ready(ring) => {
-            keys::check(ring, data, "the key ring").map_err(one)?;
-            return Ok((Some(Engine::Sqlite(store)), None));
-        }
-        KeysAt::File(path) => path.clone(),
-        KeysAt::BesideData => keys::beside(data),
-        KeysAt::InData => data.join("keys"),
-    };
-    if !path.exists() && !matches!(settings.keys, KeysAt::File(_)) {
-        if keys::has_check(data) {
-            return Err(one(format!(
-                "{}: the key file of {} is gone: put it back, or say where it is with --keys",
-                path.display(),
-                data.display()
-            )));
-        }
-        keys::create(&path, settings.entropy.as_ref()).map_err(one)?;
-        notes.push(format!("a new key file was made: {}. Back it up, apart from the data", path.display()));
-    }
-    let ring = keys::load(platform, &path)?;
-    keys::check(&ring, data, &path.display().to_string()).map_err(one)?;
-    Ok((Some(Engine::Sqlite(store)), Some(ring)))
-}
-
-/// The admin door's key when none is configured: it stays the same as long as the newest ring key does.
-fn admin_key(ring: &KeyRing) -> Secret {
-    use base64::Engine as _;
-    let key = ring.derive("admin door");
-    Secret::new(format!("adm_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.as_ref())))
-}
-
-async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Problems> {
     let (mut sockets, mut problems) = (Vec::new(), Vec::new());
     for address in addresses {
         match TcpListener::bind(address).await {

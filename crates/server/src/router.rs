@@ -20,6 +20,7 @@ pub fn login(edge: &Edge) -> Router<Edge> {
         .route(&format!("{}/{{id}}/disconnect", paths.connected_apps), post(pages::connected::disconnect))
         .route("/", get(pages::home))
         .route("/static/{file}", get(pages::asset))
+        .method_not_allowed_fallback(pages::wrong_method)
         .route("/.well-known/oauth-authorization-server", get(metadata::show))
 }
 
@@ -50,7 +51,7 @@ pub fn always() -> Router<Edge> {
 pub fn admin() -> Router<Edge> {
     Router::new()
         .route("/metrics", get(health::metrics))
-        .route("/guard/check", any(forward_auth::check))
+        .route("/guard/check", any(forward_auth::check_on_admin))
         .route("/admin/{kind}/{id}/state", post(admin::state))
         .route("/admin/apps/{id}/secret", post(admin::secret))
         .route("/admin/apps/{id}/scopes", axum::routing::put(admin::scopes))

@@ -9,6 +9,9 @@ use causeway_protocol::secret::Secret;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{ConnectionId, UnixTime};
 
+use crate::flows::passwords::SignIns;
+use crate::http::pages::look::Look;
+use crate::http::proxy::{Api, Limits};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::seed::SeedRecord;
@@ -19,6 +22,8 @@ use crate::trust::TrustedProxies;
 pub struct Shared {
     /// The running platform.
     pub node: Node,
+    /// The guarded API.
+    pub api: Api,
     /// What `/metrics` shows.
     pub metrics: Metrics,
     /// Which connections were used since the last flush.
@@ -29,6 +34,10 @@ pub struct Shared {
     pub client_failures: Throttle,
     /// Texts at the introspection endpoint that nobody sealed, by app and place.
     pub scans: Throttle,
+    /// Where passwords are hashed, and who failed to sign in.
+    pub sign_ins: SignIns,
+    /// The files that pages load.
+    pub look: Look,
     /// True once the process is about to stop: not ready any more, still serving.
     draining: AtomicBool,
 }
@@ -47,12 +56,18 @@ pub struct Options {
     pub upstream: Option<String>,
     /// What the sample API answers with.
     pub records: Vec<SeedRecord>,
+    /// How much and how long on the way to the upstream.
+    pub proxy: Limits,
 }
 
 impl Shared {
     /// The edge of a node.
-    pub fn new(node: Node, options: Options) -> Self {
+    pub fn new(node: Node, mut options: Options) -> Self {
+        let records = std::mem::take(&mut options.records);
         Self {
+            api: Api::new(&node.profile, options.upstream.as_deref(), records, options.proxy),
+            sign_ins: SignIns::default(),
+            look: Look::of(&node.profile),
             node,
             metrics: Metrics::new(),
             last_used: LastUsed::default(),

@@ -1,6 +1,8 @@
 //! The probe of the family's row: bytes per family and connection, and refreshes a second against R64, in one run.
 //! `cargo run --release -p causeway-storage --example row -- [ROWS] [SECONDS] [DIR]`; not a test, and asserts nothing.
 
+#![allow(clippy::print_stdout, reason = "a probe prints what it found")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use causeway_protocol::change::{Allow, Applied, CreateFamily, Decide, MoveFamily};
 use causeway_protocol::records::{
-    Act, App, AppStatus, ClientKind, Customer, Decided, Decision, Family, FamilyDigest, Person, Role, SubjectKey, Visibility,
+    Act, App, AppStatus, ClientKind, Customer, Decided, Decision, Family, FamilyDigest, Person, Role, SubjectKey,
+    Visibility,
 };
 use causeway_protocol::secret::PasswordHash;
 use causeway_protocol::time::Seconds;
@@ -39,7 +42,12 @@ fn main() -> Result<(), Failure> {
     println!("{:>28} {:>10} {:>10} {:>6}", "", "refresh/s", "R64/s", "ratio");
     for round in 1..=3 {
         let r64 = r64_run(&r64_file, length, round)?;
-        for (name, batch, tasks) in [("64 a commit", 64, 0), ("256 a commit", 256, 0), ("apply, 64 tasks", 256, 64), ("apply, 256 tasks", 256, 256)] {
+        for (name, batch, tasks) in [
+            ("64 a commit", 64, 0),
+            ("256 a commit", 256, 0),
+            ("apply, 64 tasks", 256, 64),
+            ("apply, 256 tasks", 256, 256),
+        ] {
             let store = Sqlite::open_with(&dir.join("data"), Options { batch, ..Options::default() })?;
             let rate = if tasks == 0 {
                 runtime.block_on(by_batch(&store, &mut chains, batch, length))?
@@ -272,8 +280,11 @@ fn sizes(file: &Path, rows: u64) -> Result<(), Failure> {
     let db = rusqlite::Connection::open(file)?;
     let mut ours = 0;
     for name in ["families", "connections", "connections_subject", "connections_customer"] {
-        let bytes: i64 =
-            db.query_row("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?1 AND aggregate = 1", [name], |row| row.get(0))?;
+        let bytes: i64 = db.query_row(
+            "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?1 AND aggregate = 1",
+            [name],
+            |row| row.get(0),
+        )?;
         println!("{name:>28} {:>6.1} bytes a row", bytes as f64 / rows as f64);
         ours += bytes;
     }

@@ -4,8 +4,8 @@
 //! engines' own folders. To add an engine: implement [`Store`], add it to [`Engine`], run `tests/it/contract.rs` on it.
 
 mod audit;
-//mod engine;
-//pub mod model;
+mod engine;
+pub mod model;
 mod rules;
 pub mod sqlite;
 
@@ -18,8 +18,8 @@ use causeway_protocol::{
     AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Position, Scopes, Subject, UserId,
 };
 
-//pub use engine::Engine;
-//pub use model::Model;
+pub use engine::Engine;
+pub use model::Model;
 pub use sqlite::Sqlite;
 
 /// No list that a store answers with is longer, whatever was asked.

@@ -157,3 +157,14 @@ impl Api<'_> {
         platform.at_api(Call::get(path).bearer(self.token)).await
     }
 }
+
+/// Many at once: every answer, in no order. The runtime must have several threads for it to be a race.
+pub async fn race<F, T>(count: usize, mut one: impl FnMut(usize) -> F) -> Vec<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let mut all = tokio::task::JoinSet::new();
+    (0..count).for_each(|n| drop(all.spawn(one(n))));
+    all.join_all().await
+}

@@ -94,6 +94,11 @@ impl Call {
         self.body("multipart/form-data; boundary=edge", body + "--edge--\r\n")
     }
 
+    /// The body that was set.
+    pub fn body_bytes(&self) -> Vec<u8> {
+        self.body.clone().unwrap_or_default()
+    }
+
     /// On the wire, to this host.
     fn bytes(&self, host: &str) -> Vec<u8> {
         let host = self.host.as_deref().unwrap_or(host);

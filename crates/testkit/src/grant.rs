@@ -58,8 +58,7 @@ impl Platform {
         let node = &self.edge.node;
         let now = node.now();
         let app = self.app(wish.client_id);
-        let person = node.store.person_by_email(wish.person).await.expect("the store answers");
-        let person = person.expect("the seed has this person");
+        let person = self.person(wish.person).await;
         let customer = match person.customer {
             Some(id) => node.store.customer(id).await.expect("the store answers"),
             None => None,

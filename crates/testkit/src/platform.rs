@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use causeway_protocol::profile::{self, Profile};
-use causeway_protocol::records::App;
+use causeway_protocol::records::{App, Person};
 use causeway_protocol::seal::KeyRing;
 use causeway_protocol::secret::Secret;
 use causeway_protocol::{Change, Outcome};
@@ -118,7 +118,7 @@ impl Builder {
         if !self.model && self.dir.is_none() {
             let dir = TempDir::new();
             if self.seed == world::TEXT {
-                template().await.copy_to(&dir.0);
+                template().await.write(&dir.0).expect("a temporary directory can be written");
             }
             self.dir = Some(Arc::new(dir));
         }
@@ -149,17 +149,47 @@ impl Builder {
     }
 }
 
-/// A data directory with the test seed in it: hashing everybody's password takes longer than most tests.
-async fn template() -> &'static TempDir {
-    static TEMPLATE: OnceCell<TempDir> = OnceCell::const_new();
+/// The files of a data directory with the test seed in it: hashing everybody's password takes longer than most tests.
+async fn template() -> &'static Files {
+    static TEMPLATE: OnceCell<Files> = OnceCell::const_new();
     let make = || async {
         let dir = TempDir::new();
         let mut settings = Builder::new().settings();
         settings.store = StoreAt::Directory(dir.0.join("data"));
         Server::start(settings).await.expect("the platform starts").stop().await;
-        dir
+        Files::read(&dir.0).expect("a temporary directory can be read")
     };
     TEMPLATE.get_or_init(make).await
+}
+
+/// A directory's files, in memory.
+struct Files(Vec<(PathBuf, Vec<u8>)>);
+
+impl Files {
+    fn read(root: &Path) -> std::io::Result<Self> {
+        let (mut files, mut open) = (Vec::new(), vec![root.to_owned()]);
+        while let Some(dir) = open.pop() {
+            for entry in std::fs::read_dir(dir)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    let name = path.strip_prefix(root).unwrap_or(&path).to_owned();
+                    files.push((name, std::fs::read(&path)?));
+                }
+            }
+        }
+        Ok(Self(files))
+    }
+
+    fn write(&self, root: &Path) -> std::io::Result<()> {
+        for (name, bytes) in &self.0 {
+            let path = root.join(name);
+            std::fs::create_dir_all(path.parent().unwrap_or(root))?;
+            std::fs::write(path, bytes)?;
+        }
+        Ok(())
+    }
 }
 
 impl Platform {
@@ -246,15 +276,26 @@ impl Platform {
         self.edge.node.app(client_id).expect("the seed has this app")
     }
 
+    /// A person as the store has it.
+    pub async fn person(&self, email: &str) -> Person {
+        let found = self.edge.node.store.person_by_email(email).await.expect("the store answers");
+        found.expect("the seed has this person")
+    }
+
     /// Applies a change that no endpoint makes, and expects that it was.
     pub async fn apply(&self, change: Change) {
         let outcome = self.edge.node.apply(change).await.expect("the store answers");
         assert!(matches!(outcome, Outcome::Applied(_)), "the change was stale");
     }
 
-    /// Rows by table.
+    /// Rows of every table.
+    pub async fn all_rows(&self) -> Vec<(&'static str, u64)> {
+        self.edge.node.store.counts().await.expect("the store answers")
+    }
+
+    /// Rows of one table.
     pub async fn rows(&self, table: &str) -> u64 {
-        let counts = self.edge.node.store.counts().await.expect("the store answers");
+        let counts = self.all_rows().await;
         counts.iter().find(|(name, _)| *name == table).unwrap_or_else(|| panic!("no {table} in {counts:?}")).1
     }
 }
@@ -272,26 +313,6 @@ impl TempDir {
         std::fs::create_dir_all(&path).expect("a temporary directory can be made");
         Self(path)
     }
-}
-
-impl TempDir {
-    fn copy_to(&self, other: &Path) {
-        copy(&self.0, other).expect("a temporary directory can be copied");
-    }
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
 
 impl Drop for TempDir {

@@ -60,13 +60,25 @@ impl Vault {
         let pending = inner.prove_return(platform, session, query).await?;
         let of = (platform.key(), pending.account.as_str());
         if let Err(refusal) = check_issuer(platform, query) {
-            inner.note(of, StepKind::Code, Outcome::Bad, (shown_return(platform, query), String::new()), refusal.description());
+            inner.note(
+                of,
+                StepKind::Code,
+                Outcome::Bad,
+                (shown_return(platform, query), String::new()),
+                refusal.description(),
+            );
             return Err(refusal);
         }
         if let Some(error) = query.get("error")? {
             let said = query.get("error_description")?.map(|text| format!(": {text}")).unwrap_or_default();
             let refusal = Reason::CallbackRefused.about(allowed_ascii(&format!("{error}{said}")));
-            inner.note(of, StepKind::Code, Outcome::Bad, (shown_return(platform, query), String::new()), refusal.description());
+            inner.note(
+                of,
+                StepKind::Code,
+                Outcome::Bad,
+                (shown_return(platform, query), String::new()),
+                refusal.description(),
+            );
             return Err(refusal);
         }
         let code = Secret::new(query.require("code")?);
@@ -98,7 +110,12 @@ impl Inner {
     }
 
     /// RFC 6749 10.12: `state` first, before anything is believed or sent. What is not this session's is not burnt.
-    async fn prove_return(&self, platform: &Platform, session: Option<&str>, query: &Params) -> Result<Pending, Refusal> {
+    async fn prove_return(
+        &self,
+        platform: &Platform,
+        session: Option<&str>,
+        query: &Params,
+    ) -> Result<Pending, Refusal> {
         let unknown = |_| Reason::CallbackStateUnknown.refuse();
         for name in ["code", "error", "error_description", "iss"] {
             query.get(name).map_err(unknown)?;
@@ -174,7 +191,9 @@ fn check_issuer(platform: &Platform, query: &Params) -> Result<(), Refusal> {
 /// The query of the way back, for people.
 fn shown_return(platform: &Platform, query: &Params) -> String {
     let mut lines = vec![format!("GET {}", platform.redirect_uri), String::new()];
-    for (name, secret) in [("code", true), ("state", true), ("iss", false), ("error", false), ("error_description", false)] {
+    for (name, secret) in
+        [("code", true), ("state", true), ("iss", false), ("error", false), ("error_description", false)]
+    {
         if let Ok(Some(value)) = query.get(name) {
             let prefix = if name == "code" { platform.profile.token.prefixes.code.as_str() } else { "" };
             let shown = if secret { show::hidden(value, prefix) } else { show::excerpt(value, 300) };

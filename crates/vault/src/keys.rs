@@ -55,7 +55,8 @@ impl MasterKeys {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let fresh = Zeroizing::new(random::<KEY>(entropy));
                 let text = Zeroizing::new(format!("{}\n", KeyRing::line(1, &fresh)));
-                private_file(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+                private_file(path)
+                    .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
                     .map_err(|error| problem(format!("cannot be made: {error}")))?;
                 text
             }
@@ -114,10 +115,7 @@ fn lock(key: &LessSafeKey, plain: &[u8], aad: Aad<Vec<u8>>, entropy: &dyn Entrop
 fn unlock(key: &LessSafeKey, text: &[u8], aad: Aad<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, NotOurs> {
     let (nonce, text) = text.split_first_chunk::<NONCE>().ok_or(NotOurs)?;
     let mut buffer = Zeroizing::new(text.to_vec());
-    let length = key
-        .open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut buffer)
-        .map_err(|_| NotOurs)?
-        .len();
+    let length = key.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut buffer).map_err(|_| NotOurs)?.len();
     buffer.truncate(length);
     Ok(buffer)
 }

@@ -134,7 +134,10 @@ impl Inner {
         // Tokens that do not open any more cannot be given back; deleting them goes on.
         let live = self.store.live(id).await.unwrap_or_default();
         let told = match &live {
-            Some(live) => self.give_back(platform, of, &speech::revoke(platform, live.refresh.as_ref().unwrap_or(&live.access))).await,
+            Some(live) => {
+                self.give_back(platform, of, &speech::revoke(platform, live.refresh.as_ref().unwrap_or(&live.access)))
+                    .await
+            }
             None => false,
         };
         self.store.disconnect(id, self.clock.now()).await?;
@@ -167,23 +170,35 @@ fn understood(answer: &Answer, repeatable: bool) -> (Next, Outcome, String) {
             let (content_type, body) = (answer.content_type.clone(), answer.body.clone());
             let reply = ApiReply { status: answer.status, success, content_type, body };
             if success {
-                (Next::Return(reply), Outcome::Good, "The guard let the call through: the token is good for it.".to_owned())
+                (
+                    Next::Return(reply),
+                    Outcome::Good,
+                    "The guard let the call through: the token is good for it.".to_owned(),
+                )
             } else {
                 bad(Next::Return(reply), "The token was accepted; the call itself was not.")
             }
         }
-        CallMeaning::TokenRefused => {
-            bad(Next::Renew, "The platform does not accept the access token. One refresh is tried, and then the call once more.")
-        }
+        CallMeaning::TokenRefused => bad(
+            Next::Renew,
+            "The platform does not accept the access token. One refresh is tried, and then the call once more.",
+        ),
         CallMeaning::PermissionMissing(scope) => {
             let refusal = Reason::PermissionMissing;
             let refusal = scope.map_or_else(|| refusal.refuse(), |scope| refusal.about(scope));
-            bad(Next::Refuse(refusal), "The token is good, but lacks a permission. Refreshing would not help, so none is tried.")
+            bad(
+                Next::Refuse(refusal),
+                "The token is good, but lacks a permission. Refreshing would not help, so none is tried.",
+            )
         }
         CallMeaning::Throttled(asked) => {
             let seconds = asked.map(|wait| format!("wait {wait}")).unwrap_or_default();
             let next = Next::Repeat(asked, Reason::CallThrottled.about(seconds));
-            (next, Outcome::Wait, "Too many calls. The vault waits as long as the platform asks, then repeats.".to_owned())
+            (
+                next,
+                Outcome::Wait,
+                "Too many calls. The vault waits as long as the platform asks, then repeats.".to_owned(),
+            )
         }
         CallMeaning::Failing(asked) => {
             let refusal = Reason::PlatformUnreachable.about(format!("it answered {}", answer.status));
@@ -211,7 +226,8 @@ fn items(list: &Value) -> &[Value] {
 
 fn site(item: &Value) -> Option<Site> {
     let id = word(item.get("id")?)?;
-    let name = item.get("name").and_then(Value::as_str).map_or_else(|| id.clone(), |name| name.chars().take(200).collect());
+    let name =
+        item.get("name").and_then(Value::as_str).map_or_else(|| id.clone(), |name| name.chars().take(200).collect());
     Some(Site { id, name, active: item.get("active").and_then(Value::as_bool).unwrap_or(true) })
 }
 

@@ -11,7 +11,7 @@ use causeway_protocol::{Reason, Refusal};
 use crate::client::TOKEN_ANSWER;
 use crate::reply::{self, TokenFailure, Tokens};
 use crate::speech;
-use crate::store::{Ask, Claim, Connection, Live, Saved, Status};
+use crate::store::{Ask, Claim, Connection, Live, Status};
 use crate::timeline::{Outcome, StepKind};
 use crate::vault::{Inner, Vault};
 
@@ -102,8 +102,8 @@ impl Inner {
                 now_ms: self.clock.millis() as i64,
                 lease_ms: lease.as_millis() as i64,
             };
-            let (live, refresh, retry_key) = match self.store.claim(ask).await? {
-                Claim::Mine { live, refresh, retry_key } => (live, refresh, retry_key),
+            let (live, refresh, retry_key, begun) = match self.store.claim(ask).await? {
+                Claim::Mine { live, refresh, retry_key, begun } => (live, refresh, retry_key, begun),
                 Claim::Newer(live) => return Ok(live),
                 Claim::NoRefreshToken => return self.cannot_renew(id, seen).await,
                 Claim::Ended(Some(Status::ReconnectNeeded { reason, .. })) => {
@@ -121,15 +121,20 @@ impl Inner {
             };
             let failure = match self.ask_for_pair(&live, &refresh, &retry_key).await {
                 Ok(tokens) => match self.store.save(id, seen, tokens, self.clock.now()).await? {
-                    Saved::Stored(live) => return Ok(live),
-                    Saved::Stale => continue,
+                    Some(live) => return Ok(live),
+                    None => continue,
                 },
                 Err(failure) => failure,
             };
             match failure {
                 TokenFailure::InvalidGrant(said) => return self.ended(id, seen, said).await,
                 TokenFailure::Other { code, said } => {
-                    self.store.abandon(id).await?;
+                    // An earlier try may have been done, its answer lost: only its key finds that answer again.
+                    if begun {
+                        self.store.release(id).await?
+                    } else {
+                        self.store.abandon(id).await?
+                    }
                     return Err(Reason::RefreshRefused.about(format!("{code}: {said}")));
                 }
                 TokenFailure::Transient { why, retry_after } => {
@@ -148,9 +153,7 @@ impl Inner {
         let platform = self.platform_of(&live.connection).map_err(unknown)?;
         let out = speech::refresh(platform, refresh, key);
         let (result, reply) = match self.send(platform, &out, TOKEN_ANSWER).await {
-            Ok(answer) => {
-                (reply::tokens(platform, &answer, self.clock.now()), reply::shown_tokens(platform, &answer))
-            }
+            Ok(answer) => (reply::tokens(platform, &answer, self.clock.now()), reply::shown_tokens(platform, &answer)),
             Err(why) => {
                 let words = why.words().to_owned();
                 (Err(TokenFailure::Transient { why: words.clone(), retry_after: None }), words)

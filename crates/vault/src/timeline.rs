@@ -78,6 +78,7 @@ impl Timeline {
 
     pub(crate) fn of(&self, platform: &str, account: &str) -> Vec<Step> {
         let all = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&(platform.to_owned(), account.to_owned())).map_or_else(Vec::new, |steps| steps.iter().cloned().collect())
+        all.get(&(platform.to_owned(), account.to_owned()))
+            .map_or_else(Vec::new, |steps| steps.iter().cloned().collect())
     }
 }

@@ -221,7 +221,14 @@ impl Inner {
         result
     }
 
-    pub(crate) fn note(&self, of: (&str, &str), kind: StepKind, outcome: Outcome, shown: (String, String), meaning: String) {
+    pub(crate) fn note(
+        &self,
+        of: (&str, &str),
+        kind: StepKind,
+        outcome: Outcome,
+        shown: (String, String),
+        meaning: String,
+    ) {
         let (request, reply) = shown;
         self.timeline.add(of.0, of.1, Step { at: self.clock.millis(), kind, outcome, request, reply, meaning });
     }

@@ -29,17 +29,96 @@ impl Dice {
 }
 
 const PATHS: &[&str] = &[
-    "/v1", "/api/v1", "/leads", "/sites", "/events", "/", "//", ".", "..", "%2e", "%2F", ";", "\\", ".json", ".JSON", "5", "%",
-    "%25", "%00", "%c3%a9", "é", "LEADS", "?", "#", " ", "{id}", "**", "a", "/locations",
+    "/v1",
+    "/api/v1",
+    "/leads",
+    "/sites",
+    "/events",
+    "/",
+    "//",
+    ".",
+    "..",
+    "%2e",
+    "%2F",
+    ";",
+    "\\",
+    ".json",
+    ".JSON",
+    "5",
+    "%",
+    "%25",
+    "%00",
+    "%c3%a9",
+    "é",
+    "LEADS",
+    "?",
+    "#",
+    " ",
+    "{id}",
+    "**",
+    "a",
+    "/locations",
 ];
 const QUERIES: &[&str] = &[
-    "site_id", "=", "&", ";", "11", "12", "21", "[]", "%5b", "SITE_ID", "access_token", "oauth_token", "%73ite_id", "+", "%", "é",
-    "\0", "page=1", "&&", "site_id=12",
+    "site_id",
+    "=",
+    "&",
+    ";",
+    "11",
+    "12",
+    "21",
+    "[]",
+    "%5b",
+    "SITE_ID",
+    "access_token",
+    "oauth_token",
+    "%73ite_id",
+    "+",
+    "%",
+    "é",
+    "\0",
+    "page=1",
+    "&&",
+    "site_id=12",
 ];
-const HEADERS: &[&str] =
-    &["Bearer", "bearer", " ", "  ", "\t", ",", "ts_at_", "ts_rt_", "AAAA", "=", "Basic", "OAuth oauth_token=\"x\"", ".", "-", "_", "é", "\""];
-const BODIES: &[&str] =
-    &["{", "}", "[", "]", "\"site_id\"", ":", "12", "21", ",", "null", "\"a\"", "\\u0000", "1e999", "site_id=12", "&", "\u{feff}", " "];
+const HEADERS: &[&str] = &[
+    "Bearer",
+    "bearer",
+    " ",
+    "  ",
+    "\t",
+    ",",
+    "ts_at_",
+    "ts_rt_",
+    "AAAA",
+    "=",
+    "Basic",
+    "OAuth oauth_token=\"x\"",
+    ".",
+    "-",
+    "_",
+    "é",
+    "\"",
+];
+const BODIES: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"site_id\"",
+    ":",
+    "12",
+    "21",
+    ",",
+    "null",
+    "\"a\"",
+    "\\u0000",
+    "1e999",
+    "site_id=12",
+    "&",
+    "\u{feff}",
+    " ",
+];
 
 #[tokio::test]
 async fn nothing_passes_without_a_good_token() {
@@ -54,7 +133,11 @@ async fn nothing_passes_without_a_good_token() {
                 // A good token with one byte changed, or cut, is none.
                 let mut bytes = good.clone().into_bytes();
                 let at = dice.below(bytes.len());
-                if dice.below(2) == 0 { bytes.truncate(at) } else { bytes[at] ^= 1 << dice.below(7) }
+                if dice.below(2) == 0 {
+                    bytes.truncate(at)
+                } else {
+                    bytes[at] ^= 1 << dice.below(7)
+                }
                 text = format!("Bearer {}", String::from_utf8_lossy(&bytes));
             }
             if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {

@@ -16,7 +16,7 @@ async fn bg_15_a_pass_says_who_calls_for_whom() {
     let world = World::new();
     let pass = world.call(&world.token(), "GET", "/api/v1/leads/77.json?site_id=12").await.unwrap();
     assert_eq!((pass.customer().id, pass.user(), pass.connection()), (BIG, ADMIN, CONNECTION));
-    assert_eq!(pass.item("/api/v1/leads/77.json"), Some("77"));
+    assert_eq!(pass.item("/api/v1/leads/77.json").as_deref(), Some("77"));
     assert_eq!(world.profile.api.routes[pass.route()].path, "/leads/{id}");
     let identity: Vec<_> = pass
         .identity(&world.held.scopes())
@@ -148,7 +148,12 @@ async fn bg_05_the_missing_scope_is_named() {
 #[tokio::test]
 async fn sc_05_each_scope_opens_its_routes_and_no_other() {
     let world = World::with(|profile| profile.api.budgets.clear());
-    let calls = [("GET", "/v1/leads?site_id=12"), ("POST", "/v1/leads?site_id=12"), ("GET", "/v1/events?site_id=12"), ("GET", "/v1/sites")];
+    let calls = [
+        ("GET", "/v1/leads?site_id=12"),
+        ("POST", "/v1/leads?site_id=12"),
+        ("GET", "/v1/events?site_id=12"),
+        ("GET", "/v1/sites"),
+    ];
     let matrix: [(&str, [bool; 4]); 6] = [
         ("read", [true, false, true, true]),
         ("write", [false, true, false, false]),

@@ -2,22 +2,17 @@
 
 use std::sync::atomic::Ordering;
 
+use causeway_guard::Call;
 use causeway_protocol::records::FeedEvent;
 use causeway_protocol::token::{AccessToken, Bearer};
 use causeway_protocol::{AppId, ConnectionId, CustomerId, FamilyId, Reason, Subject, UserId};
 use http::header::RETRY_AFTER;
 
-use crate::world::{APP, BIG, SMALL, World};
+use crate::world::{APP, BIG, NOW, SMALL, World, bearer};
 
 #[tokio::test]
 async fn bg_07_ts_13_each_subject_is_checked_at_every_call() {
-    let subjects: [Subject; 5] = [
-        FamilyId(9).into(),
-        ConnectionId(5).into(),
-        APP.into(),
-        BIG.into(),
-        UserId(7).into(),
-    ];
+    let subjects: [Subject; 5] = [FamilyId(9).into(), ConnectionId(5).into(), APP.into(), BIG.into(), UserId(7).into()];
     for subject in subjects {
         for event in [FeedEvent::CutAccess, FeedEvent::CutAll, FeedEvent::Off] {
             let world = World::new();
@@ -116,4 +111,18 @@ async fn bg_09_a_guard_that_missed_a_take_back_says_nothing() {
     world.happens(UserId(1000), FeedEvent::CutAll);
     assert!(world.held.is_ready());
     assert!(world.call(&token, "GET", "/v1/sites").await.is_ok());
+}
+
+#[tokio::test]
+async fn bg_07_what_is_taken_back_while_a_body_arrives_counts() {
+    let world = World::new();
+    let headers = bearer(&world.seal(&world.token()));
+    let call = Call { method: "GET", path: "/v1/sites", query: None, headers: &headers, now: NOW, monotonic_nanos: 0 };
+    let begin = || world.guard.begin(&call, &world.held, &world.ring).unwrap();
+    let (cut, unharmed) = (begin(), begin());
+    world.happens(UserId(1000), FeedEvent::CutAll);
+    assert!(world.guard.finish(unharmed, &world.held, &world.source).await.is_ok(), "somebody else's");
+    world.happens(ConnectionId(5), FeedEvent::CutAll);
+    let denied = world.guard.finish(cut, &world.held, &world.source).await.unwrap_err();
+    assert_eq!(denied.reason, Reason::TokenInvalid);
 }

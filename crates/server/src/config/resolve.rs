@@ -12,7 +12,7 @@ use super::sources::{Given, from_file};
 use crate::http::faults::Plan;
 use crate::http::tls::{Tls, TlsFiles};
 use crate::load_seed::SeedFile;
-use crate::platform::{Bind, KeysAt, Settings, StoreAt};
+use crate::platform::{KeysAt, Settings, StoreAt};
 use crate::seed::{self, Seed};
 use crate::trust::{Cidr, TrustedProxies};
 
@@ -170,12 +170,12 @@ impl Checks {
         let warnings = profile::warnings(&profile);
         let mut settings =
             Settings::new(profile, StoreAt::Directory(store?), keys.map_or(KeysAt::BesideData, KeysAt::File));
-        settings.listen = vec![Bind::At(listen?)];
+        settings.listen = vec![listen?];
         settings.limits.connections = connections.unwrap_or(settings.limits.connections);
         let settings = Settings {
             login_url,
             api_url,
-            admin_listen: admin_listen.map(Bind::At),
+            admin_listen,
             admin_key,
             upstream,
             tls,

@@ -116,7 +116,14 @@ pub async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<By
 
 /// Whether this is what went wrong, under whatever wrapping.
 fn is<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<E>())
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<E>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// multipart/form-data (RFC 7578) of text fields. A file is no parameter.

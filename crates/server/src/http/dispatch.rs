@@ -59,7 +59,7 @@ impl Site {
             let both = router::login(&edge).merge(extra(router::api(&edge)));
             vec![(login, finish(router::fallback(both)))]
         } else {
-            let login_table = router::login(&edge).fallback(nothing_here);
+            let login_table = router::login(&edge).fallback(super::pages::nothing_here);
             vec![(login, finish(login_table)), (api, finish(router::fallback(extra(router::api(&edge)))))]
         };
         Self::new(edge, Table::ByHost { hosts, lone: spellings(lone).swap_remove(0) }, faults)

@@ -11,7 +11,7 @@ use causeway_protocol::{Reason, Refusal};
 
 /// Reads the object. Anything else (an array, a bare string, nesting, numbers, a repeated name, text behind the end) is
 /// `BodyUnreadable`.
-pub fn read(text: &[u8]) -> Result<Params, Refusal> {
+pub(super) fn read(text: &[u8]) -> Result<Params, Refusal> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let object = reader.deserialize_map(ObjectOfStrings);
     let pairs = object.and_then(|pairs| reader.end().map(|()| pairs));

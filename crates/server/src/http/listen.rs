@@ -20,6 +20,9 @@ use super::tls::Tls;
 /// The largest head of a request, in bytes; more is 431, and so are more than 100 headers (hyper's own limit).
 const MAX_HEAD: usize = 32 * 1024;
 
+/// A stopping listener waits so long for a request whose head is on its way.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
 /// What one listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -156,6 +159,16 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _either_way = stop.wait_for(|stop| *stop).await;
 }
 
+/// Resolves when a stopping listener need not wait for a connection: for a while it has not asked anything.
+async fn unasked(phase: &Phase) {
+    loop {
+        tokio::time::sleep(LAST_CALL).await;
+        if !phase.is_busy() {
+            return;
+        }
+    }
+}
+
 struct Connection {
     site: Arc<Site>,
     peer: SocketAddr,
@@ -181,8 +194,8 @@ impl Connection {
     async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(mut self, stream: S) {
         let phase = Phase::default();
         let io = TokioIo::new(Paced::new(stream, self.pace, phase.clone()));
-        let (site, peer, pace) = (self.site.clone(), self.peer, self.pace);
-        let service = service_fn(move |request| site.clone().answer(peer, pace, phase.clone(), request));
+        let (site, peer, pace, of_request) = (self.site.clone(), self.peer, self.pace, phase.clone());
+        let service = service_fn(move |request| site.clone().answer(peer, pace, of_request.clone(), request));
         let mut builder = http1::Builder::new();
         // `Paced` keeps the time: it tells idle from slow, and it watches the replies as well.
         builder.header_read_timeout(None).max_buf_size(MAX_HEAD);
@@ -191,7 +204,10 @@ impl Connection {
             ended = connection.as_mut() => ended,
             () = stopped(&mut self.stop) => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = unasked(&phase) => return,
+                }
             }
         };
         if let Err(error) = ended {

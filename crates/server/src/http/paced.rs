@@ -47,6 +47,11 @@ impl Phase {
         self.0.store(BUSY, Ordering::Relaxed);
     }
 
+    /// Whether a request is being answered.
+    pub fn is_busy(&self) -> bool {
+        self.now() == BUSY
+    }
+
     /// The reply was handed over.
     fn idle(&self) {
         self.0.store(IDLE, Ordering::Relaxed);

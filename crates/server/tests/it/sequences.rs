@@ -23,11 +23,11 @@ impl Covered {
 async fn run(first_seed: u64, sequences: u64, operations: usize) -> Covered {
     let mut covered = Covered::default();
     for seed in first_seed..first_seed + sequences {
-        let mut dice = Dice::new(seed);
-        let mut world = World::start(seed).await;
+        let dice = Dice::new(seed);
+        let world = World::start(seed).await;
         let mut ledger = Ledger::default();
         for step in 0..operations {
-            let operation = world.draw(&mut dice, &ledger);
+            let operation = world.draw(&dice, &ledger);
             let (sqlite, model) = world.perform(&operation).await;
             assert_eq!(sqlite, model, "seed {seed}, step {step}: {operation:?} differs between SQLite and the model");
             covered.note(operation.name(), &sqlite);

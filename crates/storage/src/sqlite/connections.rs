@@ -164,7 +164,10 @@ pub(super) fn page(
     };
     let after = page.after.map_or(i64::MIN, |id| id.0);
     db.prepare_cached(&format!("{from} ORDER BY id LIMIT ?3"))?
-        .query_map(params![after, live_only, page.limit.min(crate::PAGE_MAX), customer.map(|id| id.0)], rows::connection)?
+        .query_map(
+            params![after, live_only, page.limit.min(crate::PAGE_MAX), customer.map(|id| id.0)],
+            rows::connection,
+        )?
         .collect()
 }
 

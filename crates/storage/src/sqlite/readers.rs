@@ -51,10 +51,7 @@ impl Readers {
             drop(permit);
             found
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| failed(&error))?
-            .map_err(|error| failed(&error))
+        tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 
     fn take(&self) -> rusqlite::Result<Connection> {

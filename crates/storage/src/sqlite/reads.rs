@@ -7,12 +7,23 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::txn::Head;
 use super::{apps, families, records, rows};
-use crate::{Boot, audit};
+use crate::{AuditRow, Boot, audit};
 
 /// The tables of `counts`.
 const TABLES: [&str; 13] = [
-    "apps", "audit", "connections", "customers", "cuts", "decisions", "families", "feed", "people", "scopes", "seeds",
-    "sessions", "sites",
+    "apps",
+    "audit",
+    "connections",
+    "customers",
+    "cuts",
+    "decisions",
+    "families",
+    "feed",
+    "people",
+    "scopes",
+    "seeds",
+    "sessions",
+    "sites",
 ];
 
 pub(super) fn boot(db: &Connection) -> rusqlite::Result<Boot> {
@@ -79,9 +90,8 @@ pub(super) fn counts(db: &Connection) -> rusqlite::Result<Vec<(&'static str, u64
 
 pub(super) fn audit_check(db: &Connection) -> rusqlite::Result<Result<u64, String>> {
     let head = Head::load(db)?;
-    let mut rows = db.prepare(
-        "SELECT number, at, actor, verb, subject_kind, subject_id, detail, hash FROM audit ORDER BY number",
-    )?;
+    let mut rows = db
+        .prepare("SELECT number, at, actor, verb, subject_kind, subject_id, detail, hash FROM audit ORDER BY number")?;
     let mut rows = rows.query([])?;
     let mut check = audit::Check::new();
     while let Some(row) = rows.next()? {
@@ -100,7 +110,7 @@ pub(super) fn audit_check(db: &Connection) -> rusqlite::Result<Result<u64, Strin
     Ok(check.ends_at(head.audit_rows, &head.audit_hash))
 }
 
-pub(super) fn audit_tail(db: &Connection, limit: u32) -> rusqlite::Result<Vec<(i64, i64, String, String, String)>> {
+pub(super) fn audit_tail(db: &Connection, limit: u32) -> rusqlite::Result<Vec<AuditRow>> {
     db.prepare_cached("SELECT number, at, actor, verb, detail FROM audit ORDER BY number DESC LIMIT ?1")?
         .query_map([limit.min(crate::PAGE_MAX)], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))

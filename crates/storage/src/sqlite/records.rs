@@ -48,16 +48,21 @@ pub(super) fn put_customer(mut txn: Txn<'_>, customer: &Customer, act: &Act) -> 
     for site in &customer.sites {
         match sites.iter_mut().find(|held| held.external_id == site.external_id) {
             Some(held) => *held = Site { id: held.id, ..site.clone() },
-            None => sites.push(Site { id: SiteId(next_id(txn.db, "sites")? + (sites.len() - known.len()) as i64), ..site.clone() }),
+            None => sites.push(Site {
+                id: SiteId(next_id(txn.db, "sites")? + (sites.len() - known.len()) as i64),
+                ..site.clone()
+            }),
         }
     }
     let new = Customer { id, sites, ..customer.clone() };
     if old.as_ref() == Some(&new) {
         return txn.applied(Row::Customer(new));
     }
-    txn.db
-        .prepare_cached("REPLACE INTO customers (id, external_id, name) VALUES (?1, ?2, ?3)")?
-        .execute(params![id.0, new.external_id, new.name])?;
+    txn.db.prepare_cached("REPLACE INTO customers (id, external_id, name) VALUES (?1, ?2, ?3)")?.execute(params![
+        id.0,
+        new.external_id,
+        new.name
+    ])?;
     for site in &new.sites {
         txn.db
             .prepare_cached("REPLACE INTO sites (id, customer, external_id, name) VALUES (?1, ?2, ?3, ?4)")?
@@ -185,7 +190,5 @@ pub(super) fn person(db: &Connection, id: UserId) -> rusqlite::Result<Option<Per
 }
 
 pub(super) fn person_by_email(db: &Connection, email: &str) -> rusqlite::Result<Option<Person>> {
-    db.prepare_cached(&format!("{PERSON} WHERE email = ?1"))?
-        .query_row([email.to_lowercase()], rows::person)
-        .optional()
+    db.prepare_cached(&format!("{PERSON} WHERE email = ?1"))?.query_row([email.to_lowercase()], rows::person).optional()
 }

@@ -1,8 +1,8 @@
 //! From rows to records and back, with the few columns whose stored form differs from the record's. No statement here.
 
 use causeway_protocol::records::{
-    App, AppStatus, ClientKind, Connection, Cuts, Decided, Decision, Family, FamilyDigest, FeedEntry, FeedEvent, Person,
-    RetryDigest, Role, Session, SubjectKey, Visibility,
+    App, AppStatus, ClientKind, Connection, Cuts, Decided, Decision, Family, FamilyDigest, FeedEntry, FeedEvent,
+    Person, RetryDigest, Role, Session, SubjectKey, Visibility,
 };
 use causeway_protocol::secret::PasswordHash;
 use causeway_protocol::{

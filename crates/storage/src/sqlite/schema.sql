@@ -110,6 +110,7 @@ CREATE TABLE sites (
     name        TEXT    NOT NULL,
     UNIQUE (customer, external_id)
 ) STRICT;
+CREATE INDEX sites_external ON sites (external_id);
 CREATE TABLE people (
     id       INTEGER PRIMARY KEY,
     email    TEXT    NOT NULL UNIQUE, -- lower-cased

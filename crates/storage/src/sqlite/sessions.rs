@@ -102,9 +102,7 @@ fn sweep_families(
 ) -> rusqlite::Result<()> {
     let look = limit.saturating_mul(rules::FAMILIES_LOOKED_AT);
     let ended: Vec<(i64, bool)> = db
-        .prepare_cached(
-            "SELECT id, ends_at <= ?2 OR moved_at <= ?3 FROM families WHERE id > ?1 ORDER BY id LIMIT ?4",
-        )?
+        .prepare_cached("SELECT id, ends_at <= ?2 OR moved_at <= ?3 FROM families WHERE id > ?1 ORDER BY id LIMIT ?4")?
         .query_map(params![*cursor, now.0, unused_since, look], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let (mut last, mut deleted) = (i64::MIN, 0);

@@ -26,8 +26,11 @@ impl Head {
     }
 
     pub(super) fn save(&self, db: &Connection) -> rusqlite::Result<()> {
-        db.prepare_cached("UPDATE meta SET position = ?1, audit_rows = ?2, audit_hash = ?3")?
-            .execute(params![self.position.0, self.audit_rows, self.audit_hash])?;
+        db.prepare_cached("UPDATE meta SET position = ?1, audit_rows = ?2, audit_hash = ?3")?.execute(params![
+            self.position.0,
+            self.audit_rows,
+            self.audit_hash
+        ])?;
         Ok(())
     }
 }

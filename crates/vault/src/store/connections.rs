@@ -85,7 +85,8 @@ impl Store {
     /// All of them, oldest first.
     pub(crate) async fn connections(&self) -> Stored<Vec<Connection>> {
         self.run(|db, _| {
-            let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM connections ORDER BY id LIMIT 10000"))?;
+            let mut statement =
+                db.prepare_cached(&format!("SELECT {COLUMNS} FROM connections ORDER BY id LIMIT 10000"))?;
             let rows = statement.query_map([], read)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -116,17 +117,20 @@ impl Store {
             let id: i64 = tx.query_row(
                 "INSERT INTO connections (platform, account, sites, status, reason, scope, connected_at, obtained,
                      access_ends, updated, generation)
-                 VALUES ($1, $2, '[]', 1, '', '', $3, $3, $3, $3, 0)
-                 ON CONFLICT (platform, account) DO UPDATE SET connected_at = $3
+                 VALUES (?1, ?2, '[]', 1, '', '', ?3, ?3, ?3, ?3, 0)
+                 ON CONFLICT (platform, account) DO UPDATE SET connected_at = ?3
                  RETURNING id",
                 params![platform, account, now.0],
                 |row| row.get(0),
             )?;
             // No scope in the reply: what was asked for was granted (RFC 6749 5.1). No refresh token: the old one is not ours
             // to keep, it belongs to another authorization.
-            tx.execute("UPDATE connections SET scope = $2, refresh = NULL, refresh_ends = NULL WHERE id = $1", params![id, asked])?;
+            tx.execute(
+                "UPDATE connections SET scope = ?2, refresh = NULL, refresh_ends = NULL WHERE id = ?1",
+                params![id, asked],
+            )?;
             store_pair(&tx, ground, id, &tokens, now)?;
-            tx.execute("DELETE FROM refreshes WHERE connection = $1", [id])?;
+            tx.execute("DELETE FROM refreshes WHERE connection = ?1", [id])?;
             let connection = row(&tx, id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             tx.commit()?;
             Ok(connection)
@@ -139,11 +143,11 @@ impl Store {
         self.run(move |db, _| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             tx.execute(
-                "UPDATE connections SET status = 3, reason = '', updated = $2, generation = generation + 1,
-                     access = NULL, refresh = NULL, refresh_ends = NULL WHERE id = $1",
+                "UPDATE connections SET status = 3, reason = '', updated = ?2, generation = generation + 1,
+                     access = NULL, refresh = NULL, refresh_ends = NULL WHERE id = ?1",
                 params![id, now.0],
             )?;
-            tx.execute("DELETE FROM refreshes WHERE connection = $1", [id])?;
+            tx.execute("DELETE FROM refreshes WHERE connection = ?1", [id])?;
             Ok(tx.commit()?)
         })
         .await
@@ -154,13 +158,13 @@ impl Store {
         self.run(move |db, _| {
             let text = serde_json::to_string(&sites).unwrap_or_else(|_| "[]".to_owned());
             let chosen: Option<String> = db
-                .query_row("SELECT site FROM connections WHERE id = $1", [id], |row| row.get(0))
+                .query_row("SELECT site FROM connections WHERE id = ?1", [id], |row| row.get(0))
                 .optional()?
                 .flatten()
                 .filter(|chosen| sites.iter().any(|site| site.id == *chosen && site.active));
             let first = || sites.iter().find(|site| site.active).map(|site| site.id.clone());
             db.execute(
-                "UPDATE connections SET customer = coalesce($2, customer), sites = $3, site = $4 WHERE id = $1",
+                "UPDATE connections SET customer = coalesce(?2, customer), sites = ?3, site = ?4 WHERE id = ?1",
                 params![id, customer, text, chosen.or_else(first)],
             )?;
             Ok(())
@@ -171,7 +175,7 @@ impl Store {
     /// Which site calls are about.
     pub(crate) async fn choose_site(&self, id: i64, site: String) -> Stored<()> {
         self.run(move |db, _| {
-            db.execute("UPDATE connections SET site = $2 WHERE id = $1", params![id, site])?;
+            db.execute("UPDATE connections SET site = ?2 WHERE id = ?1", params![id, site])?;
             Ok(())
         })
         .await
@@ -183,23 +187,21 @@ pub(super) fn store_pair(db: &Db, ground: &Ground, id: i64, tokens: &Tokens, now
     let access = ground.seal(place(&id.to_be_bytes(), "access"), tokens.access.expose());
     let refresh = tokens.refresh.as_ref().map(|token| ground.seal(place(&id.to_be_bytes(), "refresh"), token.expose()));
     db.execute(
-        "UPDATE connections SET status = 1, reason = '', updated = $2, obtained = $2, access_ends = $3,
-             refresh_ends = coalesce($4, refresh_ends), scope = coalesce($5, scope), access = $6,
-             refresh = coalesce($7, refresh), generation = generation + 1 WHERE id = $1",
-        params![
-            id, now.0, tokens.access_ends.0, tokens.refresh_ends.map(|at| at.0), tokens.scope, access, refresh
-        ],
+        "UPDATE connections SET status = 1, reason = '', updated = ?2, obtained = ?2, access_ends = ?3,
+             refresh_ends = coalesce(?4, refresh_ends), scope = coalesce(?5, scope), access = ?6,
+             refresh = coalesce(?7, refresh), generation = generation + 1 WHERE id = ?1",
+        params![id, now.0, tokens.access_ends.0, tokens.refresh_ends.map(|at| at.0), tokens.scope, access, refresh],
     )?;
     Ok(())
 }
 
 pub(super) fn row(db: &Db, id: i64) -> Stored<Option<Connection>> {
-    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM connections WHERE id = $1"))?;
+    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM connections WHERE id = ?1"))?;
     Ok(statement.query_row([id], read).optional()?)
 }
 
 pub(super) fn live(db: &Db, ground: &Ground, id: i64) -> Stored<Option<Live>> {
-    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM connections WHERE id = $1"))?;
+    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM connections WHERE id = ?1"))?;
     let found = statement
         .query_row([id], |row| {
             let envelopes: (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get("access")?, row.get("refresh")?);

@@ -28,7 +28,7 @@ impl Store {
     pub(crate) async fn begin(&self, pending: Pending, now: UnixTime) -> Stored<bool> {
         self.run(move |db, ground| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            tx.execute("DELETE FROM connects WHERE ends <= $1", [now.0])?;
+            tx.execute("DELETE FROM connects WHERE ends <= ?1", [now.0])?;
             let waiting: i64 = tx.query_row("SELECT count(*) FROM connects", [], |row| row.get(0))?;
             if waiting >= MOST {
                 tx.commit()?;
@@ -36,7 +36,7 @@ impl Store {
             }
             let verifier = ground.seal(place(&pending.state), pending.verifier.expose());
             tx.execute(
-                "INSERT INTO connects (state, session, platform, account, verifier, ends) VALUES ($1, $2, $3, $4, $5, $6)",
+                "INSERT INTO connects (state, session, platform, account, verifier, ends) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![pending.state, pending.session, pending.platform, pending.account, verifier, pending.ends.0],
             )?;
             tx.commit()?;
@@ -56,7 +56,7 @@ impl Store {
         self.run(move |db, ground| {
             let taken = db
                 .query_row(
-                    "DELETE FROM connects WHERE state = $1 AND session = $2 AND platform = $3
+                    "DELETE FROM connects WHERE state = ?1 AND session = ?2 AND platform = ?3
                      RETURNING account, verifier, ends",
                     params![state, session, platform],
                     |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?)),

@@ -13,10 +13,10 @@ use std::time::Duration;
 use causeway_protocol::{Reason, Refusal};
 use rusqlite::Connection as Db;
 
-pub use connections::{Connection, Site, Status};
 pub(crate) use connections::Live;
+pub use connections::{Connection, Site, Status};
 pub(crate) use connects::Pending;
-pub(crate) use refreshes::{Ask, Claim, Saved};
+pub(crate) use refreshes::{Ask, Claim};
 
 use crate::clock::{Entropy, random};
 use crate::keys::{MasterKeys, Place, is_open_to_others, private_file};
@@ -143,7 +143,7 @@ fn connect(path: &Path, alone: bool) -> rusqlite::Result<Db> {
 
 fn prove(db: &Db, keys: &MasterKeys, entropy: &dyn Entropy) -> Stored<()> {
     let fresh = keys.seal(PROOF_PLACE, PROOF, entropy);
-    db.execute("INSERT INTO vault (id, proof) VALUES (1, $1) ON CONFLICT DO NOTHING", [fresh])?;
+    db.execute("INSERT INTO vault (id, proof) VALUES (1, ?1) ON CONFLICT DO NOTHING", [fresh])?;
     let kept: Vec<u8> = db.query_row("SELECT proof FROM vault", [], |row| row.get(0))?;
     let opened = keys.open(PROOF_PLACE, &kept).map_err(|_| StoreError::Envelope)?;
     if opened.as_slice() == PROOF { Ok(()) } else { Err(StoreError::Envelope) }

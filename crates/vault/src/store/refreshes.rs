@@ -29,8 +29,8 @@ pub(crate) struct Ask {
 /// What came of asking.
 #[derive(Debug)]
 pub(crate) enum Claim {
-    /// It is ours until the lease ends.
-    Mine { live: Live, refresh: Secret, retry_key: Secret },
+    /// It is ours until the lease ends. `begun`: it was sent before, and nobody knows how that ended.
+    Mine { live: Live, refresh: Secret, retry_key: Secret, begun: bool },
     /// Somebody else stored a newer pair meanwhile.
     Newer(Live),
     /// Another process is at it.
@@ -39,15 +39,6 @@ pub(crate) enum Claim {
     NoRefreshToken,
     /// The connection was ended; `None` when there is no such connection.
     Ended(Option<Status>),
-}
-
-/// What came of storing a result.
-#[derive(Debug)]
-pub(crate) enum Saved {
-    /// On disk.
-    Stored(Live),
-    /// Somebody else moved the connection on first: the result is void.
-    Stale,
 }
 
 impl Store {
@@ -62,16 +53,17 @@ impl Store {
         .await
     }
 
-    /// The new pair, and the end of the refresh, in one transaction: durable before anybody uses it (CORE-21).
-    pub(crate) async fn save(&self, id: i64, generation: i64, tokens: Tokens, now: UnixTime) -> Stored<Saved> {
+    /// The new pair, and the end of the refresh, in one transaction: durable before anybody uses it (CORE-21). `None`: somebody
+    /// else moved the connection on first, and the pair is void.
+    pub(crate) async fn save(&self, id: i64, generation: i64, tokens: Tokens, now: UnixTime) -> Stored<Option<Live>> {
         self.run(move |db, ground| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             if !stands_at(&tx, id, generation)? {
-                return Ok(Saved::Stale);
+                return Ok(None);
             }
             store_pair(&tx, ground, id, &tokens, now)?;
-            tx.execute("DELETE FROM refreshes WHERE connection = $1", [id])?;
-            let saved = live(&tx, ground, id)?.map_or(Saved::Stale, Saved::Stored);
+            tx.execute("DELETE FROM refreshes WHERE connection = ?1", [id])?;
+            let saved = live(&tx, ground, id)?;
             tx.commit()?;
             Ok(saved)
         })
@@ -86,10 +78,10 @@ impl Store {
                 return Ok(false);
             }
             tx.execute(
-                "UPDATE connections SET status = 2, reason = $2, updated = $3 WHERE id = $1 AND status = 1",
+                "UPDATE connections SET status = 2, reason = ?2, updated = ?3 WHERE id = ?1 AND status = 1",
                 params![id, reason, now.0],
             )?;
-            tx.execute("DELETE FROM refreshes WHERE connection = $1", [id])?;
+            tx.execute("DELETE FROM refreshes WHERE connection = ?1", [id])?;
             tx.commit()?;
             Ok(true)
         })
@@ -100,16 +92,16 @@ impl Store {
     pub(crate) async fn release(&self, id: i64) -> Stored<()> {
         self.run(move |db, ground| {
             let mine = params![id, ground.holder];
-            db.execute("UPDATE refreshes SET lease_ends = 0 WHERE connection = $1 AND holder = $2", mine)?;
+            db.execute("UPDATE refreshes SET lease_ends = 0 WHERE connection = ?1 AND holder = ?2", mine)?;
             Ok(())
         })
         .await
     }
 
-    /// The platform refused it for a reason of ours: the next one is a new one.
+    /// The platform refused it, surely without doing it: the next one is a new one.
     pub(crate) async fn abandon(&self, id: i64) -> Stored<()> {
         self.run(move |db, ground| {
-            db.execute("DELETE FROM refreshes WHERE connection = $1 AND holder = $2", params![id, ground.holder])?;
+            db.execute("DELETE FROM refreshes WHERE connection = ?1 AND holder = ?2", params![id, ground.holder])?;
             Ok(())
         })
         .await
@@ -132,32 +124,32 @@ fn claim(db: &Db, ground: &Ground, ask: Ask) -> Stored<Claim> {
     let Some(refresh) = live.refresh.clone() else { return Ok(Claim::NoRefreshToken) };
     let begun = db
         .query_row(
-            "SELECT generation, retry_key, holder, lease_ends FROM refreshes WHERE connection = $1",
+            "SELECT generation, retry_key, holder, lease_ends FROM refreshes WHERE connection = ?1",
             [id],
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?)),
         )
         .optional()?;
-    let retry_key = match begun {
+    let (retry_key, begun) = match begun {
         // A lease that ends later than any lease can was written under another clock.
         Some((of, _, holder, ends))
             if of == seen && holder != ground.holder && (now_ms + 1..=now_ms + lease_ms).contains(&ends) =>
         {
             return Ok(Claim::Held);
         }
-        Some((of, envelope, ..)) if of == seen => ground.open(place(&id.to_be_bytes()), &envelope)?,
-        _ => ask.fresh_key,
+        Some((of, envelope, ..)) if of == seen => (ground.open(place(&id.to_be_bytes()), &envelope)?, true),
+        _ => (ask.fresh_key, false),
     };
     let envelope = ground.seal(place(&id.to_be_bytes()), retry_key.expose());
     db.execute(
-        "INSERT INTO refreshes (connection, generation, retry_key, holder, lease_ends) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (connection) DO UPDATE SET generation = $2, retry_key = $3, holder = $4, lease_ends = $5",
+        "INSERT INTO refreshes (connection, generation, retry_key, holder, lease_ends) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (connection) DO UPDATE SET generation = ?2, retry_key = ?3, holder = ?4, lease_ends = ?5",
         params![id, seen, envelope, ground.holder, now_ms + lease_ms],
     )?;
-    Ok(Claim::Mine { live, refresh, retry_key })
+    Ok(Claim::Mine { live, refresh, retry_key, begun })
 }
 
 fn stands_at(db: &Db, id: i64, generation: i64) -> rusqlite::Result<bool> {
-    db.query_row("SELECT count(*) FROM connections WHERE id = $1 AND generation = $2", [id, generation], |row| {
+    db.query_row("SELECT count(*) FROM connections WHERE id = ?1 AND generation = ?2", [id, generation], |row| {
         row.get::<_, i64>(0).map(|count| count == 1)
     })
 }

@@ -196,7 +196,10 @@ async fn a_browser_that_goes_away_does_not_lose_the_tokens() {
     let vault = world.vault();
     let (arrived, go) = (std::sync::Arc::default(), std::sync::Arc::default());
     world.fake.fault("/token", Fault::Wait(std::sync::Arc::clone(&arrived), std::sync::Arc::clone(&go)));
-    let coming = { let vault = vault.clone(); tokio::spawn(async move { connect(&vault).await }) };
+    let coming = {
+        let vault = vault.clone();
+        tokio::spawn(async move { connect(&vault).await })
+    };
     arrived.notified().await;
     coming.abort();
     assert!(coming.await.is_err());

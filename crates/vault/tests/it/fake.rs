@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 /// What shall go wrong with one request.
-pub enum Fault {
+pub(crate) enum Fault {
     /// Answer so, and do nothing.
     Say(u16, Vec<(&'static str, String)>, String),
     /// Do it, then close without a byte.
@@ -28,11 +28,11 @@ pub enum Fault {
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub line: String,
-    pub path: String,
-    pub headers: HashMap<String, String>,
-    pub form: HashMap<String, String>,
+pub(crate) struct Seen {
+    pub(crate) line: String,
+    pub(crate) path: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) form: HashMap<String, String>,
 }
 
 #[derive(Default)]
@@ -50,13 +50,13 @@ struct State {
 }
 
 #[derive(Clone)]
-pub struct Fake {
-    pub base: String,
+pub(crate) struct Fake {
+    pub(crate) base: String,
     state: Arc<Mutex<State>>,
 }
 
 impl Fake {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let fake = Self { base, state: Arc::default() };
@@ -77,37 +77,37 @@ impl Fake {
     }
 
     /// The next request to a path that ends so goes wrong; faults queue up.
-    pub fn fault(&self, path: &str, fault: Fault) {
+    pub(crate) fn fault(&self, path: &str, fault: Fault) {
         self.state.lock().unwrap().faults.entry(path.to_owned()).or_default().push_back(fault);
     }
 
-    pub fn say(&self, path: &str, status: u16, body: &str) {
+    pub(crate) fn say(&self, path: &str, status: u16, body: &str) {
         self.fault(path, Fault::Say(status, Vec::new(), body.to_owned()));
     }
 
-    pub fn revoke_everything(&self) {
+    pub(crate) fn revoke_everything(&self) {
         self.state.lock().unwrap().revoked = true;
     }
 
-    pub fn refuse_every_access_token(&self) {
+    pub(crate) fn refuse_every_access_token(&self) {
         self.state.lock().unwrap().always_401 = true;
     }
 
-    pub fn tokens_live(&self, seconds: Option<i64>) {
+    pub(crate) fn tokens_live(&self, seconds: Option<i64>) {
         self.state.lock().unwrap().expires_in = seconds;
     }
 
     /// Requests to a path that ends so, in order.
-    pub fn seen(&self, path: &str) -> Vec<Seen> {
+    pub(crate) fn seen(&self, path: &str) -> Vec<Seen> {
         self.state.lock().unwrap().seen.iter().filter(|seen| seen.path.ends_with(path)).cloned().collect()
     }
 
-    pub fn refreshes(&self) -> Vec<Seen> {
+    pub(crate) fn refreshes(&self) -> Vec<Seen> {
         let is_refresh = |seen: &Seen| seen.form.get("grant_type").is_some_and(|grant| grant == "refresh_token");
         self.seen("/token").into_iter().filter(is_refresh).collect()
     }
 
-    pub fn pairs_issued(&self) -> u32 {
+    pub(crate) fn pairs_issued(&self) -> u32 {
         self.state.lock().unwrap().issued
     }
 
@@ -116,7 +116,8 @@ impl Fake {
         let fault = {
             let mut state = self.state.lock().unwrap();
             state.seen.push(seen.clone());
-            let hit = state.faults.iter_mut().find(|(path, queue)| seen.path.ends_with(path.as_str()) && !queue.is_empty());
+            let hit =
+                state.faults.iter_mut().find(|(path, queue)| seen.path.ends_with(path.as_str()) && !queue.is_empty());
             hit.and_then(|(_, queue)| queue.pop_front())
         };
         match fault {
@@ -142,7 +143,11 @@ impl Fake {
             None => {}
         }
         let (status, body) = self.answer(&seen);
-        Ok(Response::builder().status(status).header("content-type", "application/json").body(Full::from(body)).unwrap())
+        Ok(Response::builder()
+            .status(status)
+            .header("content-type", "application/json")
+            .body(Full::from(body))
+            .unwrap())
     }
 
     fn answer(&self, seen: &Seen) -> (u16, String) {
@@ -153,17 +158,20 @@ impl Fake {
                 (401, r#"{"error":"invalid_client"}"#.to_owned())
             }
             "/oauth2/token" if form("grant_type") == "authorization_code" => {
-                if form("code") == "good-code" { state.pair(None) } else { bad_grant("no such code") }
+                if form("code") == "good-code" {
+                    state.pair(None)
+                } else {
+                    bad_grant("no such code")
+                }
             }
             "/oauth2/token" => {
                 let (token, key) = (form("refresh_token"), seen.headers.get("idempotency-key").cloned());
                 if state.revoked {
                     return bad_grant("The authorization was revoked.");
                 }
-                if let (Some((before, known, at)), Some(key)) = (&state.last, &key) {
-                    if *before == token && known == key && *at == state.issued {
-                        return (200, state.show());
-                    }
+                let known = Some((token.clone(), key.clone().unwrap_or_default(), state.issued));
+                if state.last.is_some() && state.last == known {
+                    return (200, state.show());
                 }
                 if state.refresh.as_ref() != Some(&token) {
                     return bad_grant("used before");
@@ -219,7 +227,8 @@ impl State {
 async fn read(request: Request<Incoming>) -> Result<Seen, hyper::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let headers = head.headers.iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap_or_default().to_owned())).collect();
+    let headers =
+        head.headers.iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap_or_default().to_owned())).collect();
     let form = form_urlencoded::parse(&body).into_owned().collect();
     Ok(Seen { line: format!("{} {}", head.method, head.uri), path: head.uri.path().to_owned(), headers, form })
 }

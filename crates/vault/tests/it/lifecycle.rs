@@ -116,7 +116,18 @@ async fn pv_07_calls_stay_below_the_configured_base() {
     let vault = world.vault();
     let id = connect(&vault).await.id;
     let sent = world.fake.seen("").len();
-    for path in ["@evil.example/", "//evil.example/", "/../oauth2/token", "/a/./b", "leads", "", "/a?b=c", "/a#b", "/a%2fb", "/a\r\nb"] {
+    for path in [
+        "@evil.example/",
+        "//evil.example/",
+        "/../oauth2/token",
+        "/a/./b",
+        "leads",
+        "",
+        "/a?b=c",
+        "/a#b",
+        "/a%2fb",
+        "/a\r\nb",
+    ] {
         let refusal = vault.call(id, &ApiRequest::get(path)).await.unwrap_err();
         assert_eq!(refusal.reason, Reason::ParameterMalformed, "{path:?}");
     }
@@ -196,7 +207,11 @@ async fn pv_05_the_timeline_shows_every_step_and_no_secret() {
     let sent = world.fake.seen("/token");
     let shown = format!("{steps:?}");
     for secret in [
-        "access-number", "refresh-number", super::world::CLIENT_SECRET, "good-code", &sent[0].form["code_verifier"],
+        "access-number",
+        "refresh-number",
+        super::world::CLIENT_SECRET,
+        "good-code",
+        &sent[0].form["code_verifier"],
         &sent[0].headers["idempotency-key"],
     ] {
         assert!(!shown.contains(secret), "{secret}");

@@ -27,8 +27,14 @@ async fn core_20_tokens_are_encrypted_and_their_ends_scope_and_status_are_kept()
     assert!(contains(&bytes, "leads:read events:read"), "the file is read where the rows stand");
     let sent = world.fake.seen("/token");
     for secret in [
-        "access-number", "refresh-number", "ts_at_", "ts_rt_", CLIENT_SECRET, "good-code",
-        sent[0].form["code_verifier"].as_str(), sent[1].headers["idempotency-key"].as_str(),
+        "access-number",
+        "refresh-number",
+        "ts_at_",
+        "ts_rt_",
+        CLIENT_SECRET,
+        "good-code",
+        sent[0].form["code_verifier"].as_str(),
+        sent[1].headers["idempotency-key"].as_str(),
     ] {
         assert!(!contains(&bytes, secret), "{secret}");
     }

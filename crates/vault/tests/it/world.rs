@@ -13,23 +13,23 @@ use causeway_vault::{ApiRequest, Connection, Limits, MasterKeys, Platform, Vault
 
 use super::fake::Fake;
 
-pub const CLIENT_SECRET: &str = "very-secret-client-secret";
-pub const KEY: &str = "1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-pub const START: u64 = 1_800_000_000_000;
+pub(crate) const CLIENT_SECRET: &str = "very-secret-client-secret";
+pub(crate) const KEY: &str = "1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const START: u64 = 1_800_000_000_000;
 
 /// A pause moves the clock on, and is remembered.
 #[derive(Default)]
-pub struct TestClock {
+pub(crate) struct TestClock {
     millis: AtomicU64,
-    pub pauses: Mutex<Vec<Duration>>,
+    pub(crate) pauses: Mutex<Vec<Duration>>,
 }
 
 impl TestClock {
-    pub fn advance(&self, seconds: u64) {
+    pub(crate) fn advance(&self, seconds: u64) {
         self.millis.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    pub fn seconds_paused(&self) -> Vec<f64> {
+    pub(crate) fn seconds_paused(&self) -> Vec<f64> {
         self.pauses.lock().unwrap().iter().map(Duration::as_secs_f64).collect()
     }
 }
@@ -47,10 +47,10 @@ impl Clock for TestClock {
 }
 
 /// The same bytes in each run, never the same twice in one; each seed gives others.
-pub struct Seeded(AtomicU64);
+pub(crate) struct Seeded(AtomicU64);
 
 impl Seeded {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed << 32))
     }
 }
@@ -65,16 +65,16 @@ impl Entropy for Seeded {
     }
 }
 
-pub struct World {
-    pub fake: Fake,
-    pub clock: Arc<TestClock>,
-    pub directory: PathBuf,
-    pub limits: Limits,
+pub(crate) struct World {
+    pub(crate) fake: Fake,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) directory: PathBuf,
+    pub(crate) limits: Limits,
     opened: AtomicU64,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let directory = std::env::temp_dir().join(format!("causeway-vault-{}-{number}", std::process::id()));
@@ -83,23 +83,23 @@ impl World {
         Self { fake: Fake::start().await, clock: Arc::default(), directory, limits, opened: AtomicU64::new(1) }
     }
 
-    pub fn platform(&self) -> Platform {
+    pub(crate) fn platform(&self) -> Platform {
         platform(&self.fake.base)
     }
 
     /// A process: each has a handle and a holder's number of its own.
-    pub fn vault(&self) -> Vault {
+    pub(crate) fn vault(&self) -> Vault {
         self.vault_of(self.platform())
     }
 
-    pub fn vault_of(&self, platform: Platform) -> Vault {
+    pub(crate) fn vault_of(&self, platform: Platform) -> Vault {
         let seed = self.opened.fetch_add(1, Ordering::SeqCst);
         let keys = MasterKeys::parse(KEY).unwrap();
         let clock = self.clock.clone();
         Vault::open(&self.directory, keys, vec![platform], self.limits, clock, Arc::new(Seeded::new(seed))).unwrap()
     }
 
-    pub fn store_bytes(&self) -> Vec<u8> {
+    pub(crate) fn store_bytes(&self) -> Vec<u8> {
         let files = std::fs::read_dir(&self.directory).unwrap();
         files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
     }
@@ -111,7 +111,7 @@ impl Drop for World {
     }
 }
 
-pub fn platform(base: &str) -> Platform {
+pub(crate) fn platform(base: &str) -> Platform {
     Platform {
         profile: profile::shipped("tripleseat").unwrap(),
         login_url: base.to_owned(),
@@ -124,11 +124,11 @@ pub fn platform(base: &str) -> Platform {
     }
 }
 
-pub fn parameter(url: &str, name: &str) -> String {
+pub(crate) fn parameter(url: &str, name: &str) -> String {
     url::Url::parse(url).unwrap().query_pairs().find(|(known, _)| known == name).unwrap().1.into_owned()
 }
 
-pub fn query(pairs: &[(&str, &str)]) -> Params {
+pub(crate) fn query(pairs: &[(&str, &str)]) -> Params {
     let mut params = Params::default();
     for (name, value) in pairs {
         params.push((*name).to_owned(), (*value).to_owned()).unwrap();
@@ -137,7 +137,7 @@ pub fn query(pairs: &[(&str, &str)]) -> Params {
 }
 
 /// Sends a person there and back.
-pub async fn try_connect(vault: &Vault, back: &[(&str, &str)]) -> Result<Connection, Refusal> {
+pub(crate) async fn try_connect(vault: &Vault, back: &[(&str, &str)]) -> Result<Connection, Refusal> {
     let url = vault.begin("tripleseat", "main", "session-1").await.unwrap();
     let (state, issuer) = (parameter(&url, "state"), vault.platform("tripleseat").unwrap().issuer.clone());
     let mut pairs = vec![("state", state.as_str()), ("iss", issuer.as_str())];
@@ -145,10 +145,10 @@ pub async fn try_connect(vault: &Vault, back: &[(&str, &str)]) -> Result<Connect
     vault.finish("tripleseat", Some("session-1"), &query(&pairs)).await
 }
 
-pub async fn connect(vault: &Vault) -> Connection {
+pub(crate) async fn connect(vault: &Vault) -> Connection {
     try_connect(vault, &[("code", "good-code")]).await.unwrap()
 }
 
-pub fn leads() -> ApiRequest {
+pub(crate) fn leads() -> ApiRequest {
     ApiRequest::get("/leads").at_site(Some("2101".to_owned()))
 }

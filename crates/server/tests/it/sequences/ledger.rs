@@ -8,21 +8,19 @@ use causeway_protocol::{FamilyId, ScopeSet, UnixTime};
 
 use super::world::{Operation, PUBLIC, Switched, World, family_of};
 
-pub struct CodeText {
-    pub text: String,
-    pub app: usize,
-    pub challenge: bool,
-    pub customer: usize,
-    pub scopes: ScopeSet,
-    pub family: FamilyId,
-    pub issued: usize,
+pub(super) struct CodeText {
+    pub(super) text: String,
+    pub(super) app: usize,
+    pub(super) challenge: bool,
+    pub(super) family: FamilyId,
+    pub(super) issued: usize,
 }
 
-pub struct TokenText {
-    pub text: String,
-    pub app: usize,
-    pub family: FamilyId,
-    pub issued: usize,
+pub(super) struct TokenText {
+    pub(super) text: String,
+    pub(super) app: usize,
+    pub(super) family: FamilyId,
+    pub(super) issued: usize,
 }
 
 /// One authorization, as the ledger knows it.
@@ -33,13 +31,13 @@ struct Authorization {
 }
 
 #[derive(Default)]
-pub struct Ledger {
+pub(super) struct Ledger {
     step: usize,
-    pub codes: Vec<CodeText>,
-    pub refresh_tokens: Vec<TokenText>,
-    pub access_tokens: Vec<TokenText>,
+    pub(super) codes: Vec<CodeText>,
+    pub(super) refresh_tokens: Vec<TokenText>,
+    pub(super) access_tokens: Vec<TokenText>,
     /// Refreshes under a key: the token presented, by whom, the key.
-    pub keyed: Vec<(String, usize, String)>,
+    pub(super) keyed: Vec<(String, usize, String)>,
     authorizations: BTreeMap<FamilyId, Authorization>,
     /// Generation reached by a move that was not a resend.
     reached: BTreeMap<FamilyId, u32>,
@@ -64,7 +62,7 @@ fn must(holds: bool, else_says: &str) -> Broken {
 
 impl Ledger {
     /// Books one operation and its answer; `Err` names the promise that was broken.
-    pub fn account(&mut self, world: &World, operation: &Operation, answer: &str) -> Broken {
+    pub(super) fn account(&mut self, world: &World, operation: &Operation, answer: &str) -> Broken {
         self.step += 1;
         let accepted = answer.starts_with('{') || answer == "ok";
         match operation {
@@ -112,7 +110,15 @@ impl Ledger {
         }
     }
 
-    fn allowed(&mut self, world: &World, app: usize, customer: usize, scopes: ScopeSet, challenge: bool, answer: &str) -> Broken {
+    fn allowed(
+        &mut self,
+        world: &World,
+        app: usize,
+        customer: usize,
+        scopes: ScopeSet,
+        challenge: bool,
+        answer: &str,
+    ) -> Broken {
         let text = field(answer, "code");
         let node = &world.sqlite.node;
         let code: Code = node.ring.open(&node.profile.token.prefixes.code, &text, node.now()).expect("ours");
@@ -121,7 +127,7 @@ impl Ledger {
         must(!self.authorizations.contains_key(&family), "two codes share a family")?;
         self.authorizations.insert(family, Authorization { app, customer, scopes });
         self.connection_scopes.insert((customer, app), scopes);
-        self.codes.push(CodeText { text, app, challenge, customer, scopes, family, issued: self.step });
+        self.codes.push(CodeText { text, app, challenge, family, issued: self.step });
         Ok(())
     }
 
@@ -156,7 +162,10 @@ impl Ledger {
         let reached = self.reached[&family];
         must(generation == reached || generation + 1 == reached, "an older refresh token was accepted")?;
         let again = generation + 1 == reached;
-        must(!again || app != PUBLIC || self.keyed.iter().any(|(known, ..)| known == token), "a used refresh token was accepted")?;
+        must(
+            !again || app != PUBLIC || self.keyed.iter().any(|(known, ..)| known == token),
+            "a used refresh token was accepted",
+        )?;
         if lost {
             // The client never saw it: the successor exists, but nobody here may draw it.
             self.reached.insert(family, generation + 1);
@@ -171,7 +180,8 @@ impl Ledger {
         let authorization = &self.authorizations[&family];
         let (access, refresh) = (field(answer, "access_token"), field(answer, "refresh_token"));
         must(family_of(node, &refresh) == (family, generation), "the successor is of another family or generation")?;
-        let token: AccessToken = node.ring.open(&node.profile.token.prefixes.access, &access, node.now()).expect("ours");
+        let token: AccessToken =
+            node.ring.open(&node.profile.token.prefixes.access, &access, node.now()).expect("ours");
         let allowed = self.connection_scopes[&(authorization.customer, authorization.app)];
         let most = authorization.scopes.intersect(allowed).intersect(self.scopes_of(world, authorization.app));
         must(token.scopes.within(most), "a scope was gained")?;
@@ -207,6 +217,13 @@ impl Ledger {
         let cut = self.cut.get(&(customer, app)).copied().unwrap_or(0);
         must(issued > cut, "something from before its connection was cut was accepted")?;
         self.stands(app, customer)
+    }
+
+    /// Whether nothing booked so far speaks against it for good.
+    pub(super) fn may_live(&self, token: &TokenText) -> bool {
+        let Authorization { app, customer, .. } = self.authorizations[&token.family];
+        let cut = self.cut.get(&(customer, app)).copied().unwrap_or(0);
+        !self.dead.contains_key(&token.family) && token.issued > cut
     }
 
     fn stands(&self, app: usize, customer: usize) -> Broken {

@@ -12,51 +12,43 @@ use causeway_protocol::records::*;
 use causeway_protocol::seal::KeyRing;
 use causeway_protocol::secret::PasswordHash;
 use causeway_protocol::taken_back::Verdict;
+use causeway_protocol::time::Seconds;
 use causeway_protocol::token::AccessToken;
 use causeway_protocol::{
-    AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Row, ScopeSet, SiteId, Subject, UserId,
+    AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Row, ScopeSet, SiteId, Subject, UnixTime, UserId,
 };
 use causeway_server::flows::caller::{Asked, Refused};
 use causeway_server::flows::{revoke, token};
 use causeway_server::node::{Node, Origins};
 use causeway_server::shared::{Options, Shared};
-use causeway_storage::model::Model;
-use causeway_storage::sqlite::Sqlite;
-use causeway_storage::{Engine, Page, Store};
-use causeway_testkit::{Clock, Entropy, TempDir};
+use causeway_storage::{Engine, Model, Page, Sqlite, Store};
+use causeway_testkit::clock::{Chance, Clock};
+use causeway_testkit::platform::TempDir;
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, TokenText};
 
-/// Splitmix64: small, seeded, the same everywhere.
-pub struct Dice(u64);
+/// Seeded choices.
+pub(super) struct Dice(Chance);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xcafe)
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Chance::seeded(seed))
     }
 
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    pub(super) fn below(&self, n: usize) -> usize {
+        self.0.below(n.max(1) as u64) as usize
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.roll() % n.max(1) as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
+    fn one_in(&self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+    fn pick<'a, T>(&self, list: &'a [T]) -> Option<&'a T> {
         if list.is_empty() { None } else { list.get(self.below(list.len())) }
     }
 
     /// Mostly the last few, sometimes any: old tokens matter, but new ones make progress.
-    fn pick_late<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+    fn pick_late<'a, T>(&self, list: &'a [T]) -> Option<&'a T> {
         let recent = list.len().saturating_sub(3);
         if self.one_in(3) { self.pick(list) } else { self.pick(&list[recent..]) }
     }
@@ -64,7 +56,7 @@ impl Dice {
 
 /// What can happen.
 #[derive(Clone, Debug)]
-pub enum Operation {
+pub(super) enum Operation {
     Allow { app: usize, customer: usize, scopes: ScopeSet, challenge: bool },
     Redeem { code: String, app: usize, verifier: bool, redirect: bool, key: Option<String> },
     Refresh { token: String, app: usize, scope: Option<String>, key: Option<String>, lose_reply: bool },
@@ -79,14 +71,14 @@ pub enum Operation {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Switched {
+pub(super) enum Switched {
     App(usize),
     Customer(usize),
     Person(usize),
 }
 
 impl Operation {
-    pub fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Operation::Allow { .. } => "allow",
             Operation::Redeem { .. } => "redeem",
@@ -103,19 +95,19 @@ impl Operation {
     }
 }
 
-pub const APPS: usize = 3;
-pub const CUSTOMERS: usize = 2;
+pub(super) const APPS: usize = 3;
+pub(super) const CUSTOMERS: usize = 2;
 const REDIRECT: &str = "https://partner.example/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// The third app is public.
-pub const PUBLIC: usize = 2;
+pub(super) const PUBLIC: usize = 2;
 
 /// See the module.
-pub struct World {
-    pub sqlite: Shared,
-    pub model: Shared,
-    pub clock: Arc<Clock>,
-    pub all_scopes: ScopeSet,
+pub(super) struct World {
+    pub(super) sqlite: Shared,
+    pub(super) model: Shared,
+    clock: Arc<Clock>,
+    pub(super) all_scopes: ScopeSet,
     _dir: TempDir,
 }
 
@@ -130,7 +122,7 @@ fn the_profile() -> Profile {
 async fn edge(engine: Engine, clock: Arc<Clock>, seed: u64) -> Shared {
     let ring = KeyRing::parse("tripleseat", &KeyRing::line(1, &[7; 32])).expect("one key");
     let origins = Origins { login: "http://login.test".into(), api: "http://api.test".into() };
-    let entropy = Arc::new(Entropy::new(seed));
+    let entropy = Arc::new(Chance::seeded(seed));
     let node = Node::start(the_profile(), origins, engine, ring, clock, entropy).await.expect("starts");
     let all = node.held.scopes().set(node.profile.scopes.iter().map(|scope| scope.name.as_str())).expect("registered");
     for number in 0..CUSTOMERS {
@@ -142,7 +134,9 @@ async fn edge(engine: Engine, clock: Arc<Clock>, seed: u64) -> Shared {
             active: true,
             sites: vec![site],
         };
-        let Ok(Outcome::Applied(applied)) = node.apply(Change::PutCustomer(customer)).await else { panic!("customer") };
+        let Ok(Outcome::Applied(applied)) = node.apply(Change::PutCustomer(customer, act(&node, "seed"))).await else {
+            panic!("customer")
+        };
         let Row::Customer(customer) = applied.row else { panic!("a customer row") };
         let person = Person {
             id: UserId(0),
@@ -152,7 +146,7 @@ async fn edge(engine: Engine, clock: Arc<Clock>, seed: u64) -> Shared {
             password: PasswordHash(String::new()),
             active: true,
         };
-        node.apply(Change::PutPerson(person)).await.expect("person");
+        node.apply(Change::PutPerson(person, act(&node, "seed"))).await.expect("person");
     }
     for number in 0..APPS {
         let public = number == PUBLIC;
@@ -173,33 +167,38 @@ async fn edge(engine: Engine, clock: Arc<Clock>, seed: u64) -> Shared {
             redirect_uris: vec![REDIRECT.into()],
             scopes: all,
         };
-        node.apply(Change::PutApp(app)).await.expect("app");
+        node.apply(Change::PutApp(app, act(&node, "seed"))).await.expect("app");
     }
     Shared::new(node, Options::default())
 }
 
 impl World {
-    pub async fn start(seed: u64) -> Self {
+    pub(super) async fn start(seed: u64) -> Self {
         let dir = TempDir::new();
-        let clock = Arc::new(Clock::at(1_790_000_000));
-        let sqlite = edge(Engine::Sqlite(Sqlite::open(dir.path()).expect("opens")), clock.clone(), seed).await;
+        let clock = Arc::new(Clock::at(UnixTime(1_790_000_000)));
+        let sqlite = edge(Engine::Sqlite(Sqlite::open(&dir.0).expect("opens")), clock.clone(), seed).await;
         let model = edge(Engine::Model(Model::default()), clock.clone(), seed).await;
         let all_scopes = sqlite.node.app("app-0").expect("seeded").scopes;
         Self { sqlite, model, clock, all_scopes, _dir: dir }
     }
 
     /// What happens next: mostly progress, often mischief.
-    pub fn draw(&self, dice: &mut Dice, ledger: &Ledger) -> Operation {
-        let some_scopes = |dice: &mut Dice| {
-            let drawn = ScopeSet(u128::from(dice.roll()) & self.all_scopes.0);
+    pub(super) fn draw(&self, dice: &Dice, ledger: &Ledger) -> Operation {
+        let some_scopes = |dice: &Dice| {
+            let drawn = ScopeSet(u128::from(dice.0.next()) & self.all_scopes.0);
             if drawn.is_empty() || dice.one_in(2) { self.all_scopes } else { drawn }
         };
         let app = dice.below(APPS);
         let customer = dice.below(CUSTOMERS);
-        let other = |dice: &mut Dice, right: usize| if dice.one_in(12) { dice.below(APPS) } else { right };
-        let key = |dice: &mut Dice| dice.one_in(3).then(|| format!("key-{}", dice.below(1_000_000)));
+        let other = |dice: &Dice, right: usize| if dice.one_in(12) { dice.below(APPS) } else { right };
+        let key = |dice: &Dice| dice.one_in(3).then(|| format!("key-{}", dice.below(1_000_000)));
         match dice.below(100) {
-            0..=11 => Operation::Allow { app, customer, scopes: some_scopes(dice), challenge: app == PUBLIC || dice.one_in(4) },
+            0..=11 => Operation::Allow {
+                app,
+                customer,
+                scopes: some_scopes(dice),
+                challenge: app == PUBLIC || dice.one_in(4),
+            },
             12..=27 => match dice.pick_late(&ledger.codes) {
                 Some(code) => Operation::Redeem {
                     code: code.text.clone(),
@@ -210,7 +209,7 @@ impl World {
                 },
                 None => Operation::Sleep { seconds: 1 },
             },
-            28..=54 => match dice.pick_late(&ledger.refresh_tokens) {
+            28..=54 => match self.living_or_any(dice, ledger) {
                 Some(token) => Operation::Refresh {
                     token: token.text.clone(),
                     app: other(dice, token.app),
@@ -228,14 +227,15 @@ impl World {
                 Some(token) => Operation::Call { token: token.text.clone() },
                 None => Operation::Sleep { seconds: 1 },
             },
-            78..=80 => match dice.pick(&ledger.refresh_tokens) {
+            78..=79 => match dice.pick(&ledger.refresh_tokens) {
                 Some(token) => Operation::Revoke { token: token.text.clone(), app: other(dice, token.app) },
                 None => Operation::Sleep { seconds: 1 },
             },
-            81..=83 => Operation::Cut { customer, app },
-            84..=89 => {
-                let what = [Switched::App(app), Switched::Customer(customer), Switched::Person(customer)][dice.below(3)];
-                Operation::Switch { what, active: !dice.one_in(3) }
+            80..=81 => Operation::Cut { customer, app },
+            82..=89 => {
+                let what =
+                    [Switched::App(app), Switched::Customer(customer), Switched::Person(customer)][dice.below(3)];
+                Operation::Switch { what, active: !dice.one_in(4) }
             }
             90..=92 => Operation::SetScopes { app, scopes: some_scopes(dice) },
             93..=97 => {
@@ -246,10 +246,19 @@ impl World {
         }
     }
 
+    /// Mostly a token that could still be good: the dead are many, and say little after the first time.
+    fn living_or_any<'a>(&self, dice: &Dice, ledger: &'a Ledger) -> Option<&'a TokenText> {
+        if dice.one_in(4) {
+            return dice.pick_late(&ledger.refresh_tokens);
+        }
+        let living: Vec<&TokenText> = ledger.refresh_tokens.iter().filter(|token| ledger.may_live(token)).collect();
+        dice.pick_late(&living).copied()
+    }
+
     /// Both sides, and what each answered: a reply, `ok`, or `C-<number>`.
-    pub async fn perform(&self, operation: &Operation) -> (String, String) {
+    pub(super) async fn perform(&self, operation: &Operation) -> (String, String) {
         if let Operation::Sleep { seconds } = operation {
-            self.clock.advance(*seconds);
+            self.clock.advance(Seconds(*seconds));
             return ("ok".into(), "ok".into());
         }
         (self.on(&self.sqlite, operation).await, self.on(&self.model, operation).await)
@@ -258,7 +267,9 @@ impl World {
     async fn on(&self, shared: &Shared, operation: &Operation) -> String {
         let node = &shared.node;
         match operation {
-            Operation::Allow { app, customer, scopes, challenge } => allow(node, *app, *customer, *scopes, *challenge).await,
+            Operation::Allow { app, customer, scopes, challenge } => {
+                allow(node, *app, *customer, *scopes, *challenge).await
+            }
             Operation::Redeem { code, app, verifier, redirect, key } => {
                 let mut fields = vec![("grant_type", "authorization_code"), ("code", code)];
                 if *verifier {
@@ -295,8 +306,8 @@ impl World {
             Operation::Sweep => outcome(
                 node.apply(Change::Sweep(causeway_protocol::change::Sweep {
                     now: node.now(),
-                    session_idle: causeway_protocol::time::Seconds(3_600),
-                    session_absolute: causeway_protocol::time::Seconds(86_400),
+                    session_idle: Seconds(3_600),
+                    session_absolute: Seconds(86_400),
                     refresh_idle: node.profile.token.refresh_life.idle,
                     limit: 100,
                 }))
@@ -315,7 +326,7 @@ impl World {
     }
 
     /// At the end both engines hold the same rows, and both audit chains hold.
-    pub async fn same_rows(&self) {
+    pub(super) async fn same_rows(&self) {
         let sqlite = self.sqlite.node.store.counts().await.expect("counts");
         let model = self.model.node.store.counts().await.expect("counts");
         assert_eq!(sqlite, model, "the engines hold different numbers of rows");
@@ -419,7 +430,7 @@ async fn cut(node: &Node, customer: usize, app: usize) -> String {
 }
 
 /// The family that a text of ours belongs to, and its generation.
-pub fn family_of(node: &Node, refresh: &str) -> (FamilyId, u32) {
+pub(super) fn family_of(node: &Node, refresh: &str) -> (FamilyId, u32) {
     let prefix = &node.profile.token.prefixes.refresh;
     let token = node.ring.open::<causeway_protocol::token::RefreshToken>(prefix, refresh, node.now()).expect("ours");
     (token.bearer.family, token.generation)

@@ -1,0 +1,50 @@
+//! `causeway check`.
+
+use crate::program::{Dir, causeway, ended};
+
+const PROFILE: &str = include_str!("../../../../profiles/tripleseat.toml");
+const SEED: &str = include_str!("../../../../demo/tripleseat.toml");
+
+#[test]
+fn good_files_of_every_kind_pass() {
+    let dir = Dir::new();
+    let profile = dir.file("tripleseat.toml", PROFILE);
+    let seed = dir.file("seed.toml", SEED);
+    let config = dir.file("config.toml", "listen = \"127.0.0.1:1\"\n");
+    let (code, out, err) = ended(causeway([&std::path::PathBuf::from("check"), &seed, &profile, &config]));
+    assert_eq!((code, err.as_str()), (0, ""));
+    for said in ["tripleseat.toml: a good profile", "seed.toml: a good seed", "config.toml: a good settings file"] {
+        assert!(out.contains(said), "{said} in {out}");
+    }
+}
+
+#[test]
+fn all_problems_of_all_files_are_told_with_their_lines() {
+    let dir = Dir::new();
+    let broken = PROFILE.replacen("[policy]", "[policy]\nnonsense = 1", 1).replacen("[brand]", "[brand]\nshade = \"x\"", 1);
+    let line_of = |text: &str, what: &str| text.lines().position(|line| line.starts_with(what)).map_or(0, |at| at + 1);
+    let (first, second) = (line_of(&broken, "shade"), line_of(&broken, "nonsense"));
+    let profile = dir.file("broken.toml", &broken);
+    let seed = dir.file("seed.toml", "[[apps]]\nname = \"x\"\n[[people]]\nemial = \"a@b\"\n");
+    let config = dir.file("config.toml", "listen = \"127.0.0.1:1\"\nlissen = 1\n");
+    let (code, _, err) = ended(causeway([&std::path::PathBuf::from("check"), &profile, &seed, &config]));
+    assert_eq!(code, 2);
+    let has = |file: &str, line: usize| err.lines().any(|l| l.contains(file) && l.contains(&format!("line {line},")));
+    assert!(has("broken.toml", first) && has("broken.toml", second), "{first} {second}: {err}");
+    assert!(has("seed.toml", 1) && has("seed.toml", 4) && has("config.toml", 2), "{err}");
+    assert!(err.lines().all(|line| line.starts_with("causeway: ")), "{err}");
+}
+
+#[test]
+fn files_that_cannot_be_read_or_are_no_toml_are_told() {
+    let dir = Dir::new();
+    let torn = dir.file("torn.toml", "version = 1\nname = \"x\n");
+    let missing = dir.path("missing.toml");
+    let binary = dir.path("binary.toml");
+    std::fs::write(&binary, [0xff, 0xfe, 0x00]).unwrap();
+    let (code, _, err) = ended(causeway([&std::path::PathBuf::from("check"), &torn, &missing, &binary]));
+    assert_eq!(code, 2);
+    for said in ["torn.toml: line 2", "missing.toml: No such file", "binary.toml: line 1, column 1: the file is not UTF-8"] {
+        assert!(err.contains(said), "{said} in {err}");
+    }
+}

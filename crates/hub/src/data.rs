@@ -1,0 +1,117 @@
+//! What the platform's API answered, as tables for people: whatever the platform, whatever its fields.
+//! Which calls are made is `actions.rs`'s.
+
+use causeway_protocol::UnixTime;
+use causeway_vault::ApiReply;
+use serde_json::{Map, Value};
+
+/// Rows and columns that a table shows.
+const ROWS: usize = 8;
+const COLUMNS: usize = 6;
+/// The longest text in a cell, in characters.
+const CELL: usize = 80;
+
+/// What was fetched last for a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) at: UnixTime,
+    pub(crate) site: Option<String>,
+    pub(crate) sections: Vec<Section>,
+}
+
+/// One list of the dashboard; or, instead of it, a sentence.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    pub(crate) title: String,
+    pub(crate) content: Result<Table, String>,
+}
+
+/// A list, laid out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) heads: Vec<String>,
+    pub(crate) rows: Vec<Vec<Cell>>,
+    /// Rows that there are besides.
+    pub(crate) more: usize,
+}
+
+/// One value, under its column's head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) head: String,
+    pub(crate) text: String,
+    pub(crate) is_number: bool,
+}
+
+/// Lays an answer out, or says why there is nothing to lay out.
+pub(crate) fn read(answer: &ApiReply) -> Result<Table, String> {
+    if !answer.success {
+        return Err(format!("The platform answered {}.", answer.status));
+    }
+    let value: Value = serde_json::from_slice(&answer.body).map_err(|_| "The answer is not JSON.".to_owned())?;
+    let records = records(&value).ok_or("The answer holds no list.")?;
+    let columns = columns(&records);
+    let row = |record: &&Map<String, Value>| {
+        columns.iter().map(|name| cell(name, record.get(*name).unwrap_or(&Value::Null))).collect()
+    };
+    Ok(Table {
+        heads: columns.iter().map(|name| head(name)).collect(),
+        rows: records.iter().take(ROWS).map(row).collect(),
+        more: records.len().saturating_sub(ROWS),
+    })
+}
+
+/// The objects of a list, in whichever of the common envelopes.
+fn records(value: &Value) -> Option<Vec<&Map<String, Value>>> {
+    let list = value.as_array().or_else(|| ["results", "data"].iter().find_map(|name| value.get(name)?.as_array()))?;
+    Some(list.iter().filter_map(Value::as_object).collect())
+}
+
+/// What people look for first. A field's place is that of the first word that it holds.
+const WORDS: &[&str] = &[
+    "id", "first_name", "name", "title", "subject", "last_name", "company", "status", "event_date", "start_date", "date",
+    "guest", "email", "description", "phone", "amount", "total", "source",
+];
+
+fn columns<'a>(records: &[&'a Map<String, Value>]) -> Vec<&'a str> {
+    let mut names: Vec<(usize, &str)> = Vec::new();
+    for (name, value) in records.iter().take(ROWS).flat_map(|record| record.iter()) {
+        let plain = matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
+        let twin = ["_id", "_iso8601", "_utc"].iter().any(|end| name.ends_with(end));
+        if plain && !twin && !names.iter().any(|(_, known)| known == name) {
+            names.push((rank(name), name));
+        }
+    }
+    names.sort();
+    names.into_iter().take(COLUMNS).map(|(_, name)| name).collect()
+}
+
+fn rank(name: &str) -> usize {
+    WORDS.iter().position(|word| name == *word || (*word != "id" && name.contains(word))).unwrap_or(WORDS.len())
+}
+
+/// `event_date` reads "Event date".
+fn head(name: &str) -> String {
+    if name.eq_ignore_ascii_case("id") {
+        return "ID".to_owned();
+    }
+    let text: String = name.replace(['_', '-'], " ").chars().take(40).collect();
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn cell(name: &str, value: &Value) -> Cell {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let mut shown: String = text.chars().take(CELL).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(CELL).is_some() {
+        shown.push('…');
+    }
+    Cell { head: head(name), text: shown, is_number: value.is_number() }
+}
+
+#[cfg(test)]
+mod tests;

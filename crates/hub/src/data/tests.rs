@@ -1,0 +1,35 @@
+//! Lists of every shape become tables; what is no list says so.
+
+use super::*;
+
+fn answer(status: u16, body: &str) -> ApiReply {
+    ApiReply { status, success: status == 200, content_type: None, body: body.to_owned().into() }
+}
+
+#[test]
+fn the_telling_columns_come_first_in_every_envelope() {
+    let list = r#"[{"zz":1,"site_id":3,"created_at_utc":"x","status":"NEW","id":7,"first_name":"Ada","rooms":[1],"last_name":"L"}]"#;
+    for body in [list.to_owned(), format!(r#"{{"results":{list}}}"#), format!(r#"{{"data":{list}}}"#)] {
+        let table = read(&answer(200, &body)).unwrap();
+        assert_eq!(table.heads, ["ID", "First name", "Last name", "Status", "Zz"]);
+        let texts: Vec<&str> = table.rows[0].iter().map(|cell| cell.text.as_str()).collect();
+        assert_eq!(texts, ["7", "Ada", "L", "NEW", "1"]);
+    }
+}
+
+#[test]
+fn long_lists_and_long_texts_are_cut() {
+    let record = format!(r#"{{"name":"{}"}}"#, "x".repeat(100));
+    let body = format!("[{}]", vec![record; 20].join(","));
+    let table = read(&answer(200, &body)).unwrap();
+    assert_eq!((table.rows.len(), table.more), (ROWS, 20 - ROWS));
+    assert_eq!(table.rows[0][0].text.chars().count(), CELL + 1);
+}
+
+#[test]
+fn what_is_no_list_says_so() {
+    assert!(read(&answer(200, "{}")).is_err());
+    assert!(read(&answer(200, "<html>")).is_err());
+    assert!(read(&answer(404, "[]")).is_err());
+    assert_eq!(read(&answer(200, "[]")).unwrap(), Table::default());
+}

@@ -1,0 +1,73 @@
+//! The browser's session: a random cookie, and the mark that ties a form to it. Nobody signs in here; the cookie tells, on the
+//! way back from a platform, the browser that went there.
+
+use std::fmt::Write as _;
+
+use causeway_protocol::seal::sha256;
+use causeway_vault::clock::random;
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+
+use crate::hub::Inner;
+
+/// A session's id is so many hex digits.
+const LENGTH: usize = 64;
+
+/// Which browser this is.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    /// The cookie's value: a secret to everybody but this browser.
+    pub(crate) id: String,
+    /// The browser did not have it before this request.
+    pub(crate) is_fresh: bool,
+}
+
+impl Session {
+    /// The one that the browser sent, or a fresh one.
+    pub(crate) fn of(hub: &Inner, headers: &HeaderMap) -> Self {
+        match sent(hub, headers) {
+            Some(id) => Self { id, is_fresh: false },
+            None => Self { id: hex(&random::<32>(hub.entropy.as_ref())), is_fresh: true },
+        }
+    }
+
+    /// The cookie to set. Lax: it must come along when a platform sends the person back.
+    pub(crate) fn cookie(&self, hub: &Inner) -> Option<HeaderValue> {
+        let secure = if hub.is_https { "; Secure" } else { "" };
+        let text = format!("{}={}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(hub), self.id);
+        HeaderValue::from_str(&text).ok()
+    }
+
+    /// What this session's forms carry.
+    pub(crate) fn form_mark(&self, hub: &Inner) -> String {
+        // Both parts have fixed lengths, so a plain hash is as good as an HMAC here: there is nothing to extend.
+        hex(&sha256::<32>(&[&hub.form_key, self.id.as_bytes(), &hub.form_key]))
+    }
+
+    /// Whether a form is this session's.
+    pub(crate) fn owns(&self, hub: &Inner, mark: &str) -> bool {
+        let right = self.form_mark(hub);
+        // Compared by digests: the time tells nothing about the mark.
+        sha256::<32>(&[right.as_bytes()]) == sha256::<32>(&[mark.as_bytes()]) && !self.is_fresh
+    }
+}
+
+fn cookie_name(hub: &Inner) -> &'static str {
+    if hub.is_https { "__Host-causeway_hub" } else { "causeway_hub" }
+}
+
+fn sent(hub: &Inner, headers: &HeaderMap) -> Option<String> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
+    let mut values = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| *name == cookie_name(hub));
+    let (_, value) = values.next()?;
+    let proper = value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Two cookies of one name: somebody planted one.
+    (proper && values.next().is_none()).then(|| value.to_owned())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _never_fails = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,180 @@
+//! The customer's connected apps: the list, one of them, and the button that cuts it. Whose they are is the flow's question.
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use causeway_protocol::{ConnectionId, Reason, ScopeSet};
+use http::request::Parts;
+
+use super::browser::{Visitor, same_origin};
+use super::consent::{lower, permissions, sites};
+use super::views::{Connected, Connection, Health, May, Row};
+use super::{card, form, frame_of, page, refused, sign_in, signed_in, words};
+use crate::flows::authorize::Shown;
+use crate::flows::connected::{self, Cutter, Listed};
+use crate::flows::session::SignedIn;
+use crate::http::reply::{self, Kind};
+use crate::shared::{Edge, Shared};
+
+/// So many permissions are named in a row.
+const NAMED: usize = 2;
+
+/// The list: `?after=ID` for the next page, `?disconnected=ID` right after a cut.
+pub async fn list(State(edge): State<Edge>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let answered = async {
+        let Some(who) = visitor(&edge, &parts).await? else { return Ok(sign_in_first(&edge, &parts)) };
+        let cutter = connected::cutter(&edge.node, &who).await?;
+        let after = number(&parts, "after");
+        let (rows, more) = cutter.list(&edge.node, after.map(ConnectionId)).await?;
+        let gone = match number(&parts, "disconnected") {
+            Some(id) => cutter.name_of_cut(&edge.node, ConnectionId(id)).await.unwrap_or_default(),
+            None => None,
+        };
+        let apps = &edge.node.profile.endpoints.connected_apps;
+        let last = rows.last().filter(|_| more).map(|row| format!("{apps}?after={}", row.connection.id));
+        let view = Connected {
+            frame: signed_frame(&edge, &parts, &who),
+            customer: words::name(&cutter.customer.name),
+            sites_word: match sites(&edge.node.profile, &cutter.customer).title.is_empty() {
+                true => String::new(),
+                false => words::sentence(&edge.node.profile.brand.sites_word),
+            },
+            rows: rows.iter().map(|listed| row(&edge, &cutter, listed)).collect(),
+            gone: gone.as_deref().map(words::name),
+            later: after.is_some(),
+            next: last,
+        };
+        Ok::<_, Shown>(page(Kind::Ok, &view, None))
+    };
+    answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))
+}
+
+/// One connection, with the button.
+pub async fn show(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let answered = async {
+        let Some(who) = visitor(&edge, &parts).await? else { return Ok(sign_in_first(&edge, &parts)) };
+        let cutter = connected::cutter(&edge.node, &who).await?;
+        let listed = cutter.find(&edge.node, parse(&id)?).await?;
+        let profile = &edge.node.profile;
+        let sites = sites(profile, &cutter.customer);
+        let life = profile.token.refresh_life;
+        let view = Connection {
+            frame: signed_frame(&edge, &parts, &who),
+            customer: words::name(&cutter.customer.name),
+            row: row(&edge, &cutter, &listed),
+            may: may(&edge, &listed),
+            sites_title: sites.title,
+            sites: sites.names,
+            more_sites: sites.more,
+            idle: words::length(life.idle.min(life.absolute)),
+            absolute: words::length(life.absolute),
+            token: who.token(&deed(listed.connection.id)),
+        };
+        Ok::<_, Shown>(page(Kind::Ok, &view, None))
+    };
+    answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))
+}
+
+/// Cuts one.
+pub async fn disconnect(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let answered = async {
+        same_origin(&edge.node, &parts.headers)?;
+        let fields = form(&parts.headers, body).await?;
+        let who = visitor(&edge, &parts).await?.ok_or(Reason::SignInNeeded)?;
+        let id = parse(&id)?;
+        if !who.owns(fields.require("token")?, &deed(id)) {
+            return Err(Reason::FormForeign.into());
+        }
+        connected::cutter(&edge.node, &who).await?.cut(&edge.node, id).await?;
+        let apps = &edge.node.profile.endpoints.connected_apps;
+        Ok::<_, Shown>(reply::see_other(&format!("{apps}?disconnected={id}")))
+    };
+    answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))
+}
+
+async fn visitor(edge: &Shared, parts: &Parts) -> Result<Option<SignedIn>, Shown> {
+    Ok(signed_in(edge, &Visitor::of(&edge.node, &parts.headers)).await?)
+}
+
+/// The sign-in page in place of this one; signing in leads to the list.
+fn sign_in_first(edge: &Shared, parts: &Parts) -> Response {
+    sign_in::ask(edge, parts, None, None, sign_in::Tried::default())
+}
+
+fn signed_frame(edge: &Shared, parts: &Parts, who: &SignedIn) -> super::views::Frame {
+    let mut frame = frame_of(edge, parts);
+    frame.person = Some(words::name(&who.person.email));
+    frame
+}
+
+fn deed(id: ConnectionId) -> String {
+    format!("disconnect {id}")
+}
+
+fn parse(id: &str) -> Result<ConnectionId, Reason> {
+    id.parse().map(ConnectionId).map_err(|_| Reason::NoSuchConnection)
+}
+
+/// A number of the query; anything else counts as absent.
+fn number(parts: &Parts, name: &str) -> Option<i64> {
+    let query = parts.uri.query()?;
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+}
+
+/// What it may do now: what was allowed, as far as the app still has it (TOKENS 2).
+fn may(edge: &Shared, listed: &Listed) -> May {
+    let scopes: ScopeSet = listed.connection.scopes.intersect(listed.app.scopes);
+    permissions(&edge.node.profile, &edge.node.held.scopes(), scopes)
+}
+
+fn row(edge: &Shared, cutter: &Cutter, listed: &Listed) -> Row {
+    let (profile, now) = (&edge.node.profile, edge.node.now());
+    let may = may(edge, listed);
+    Row {
+        href: format!("{}/{}", profile.endpoints.connected_apps, listed.connection.id),
+        app: card(&listed.app, profile),
+        risky: [&may.see, &may.change, &may.stay].into_iter().flatten().any(|line| line.risky),
+        may: in_short(&may),
+        sites: sites(profile, &cutter.customer).title,
+        by: listed.by.as_ref().map_or_else(|| "somebody".to_owned(), |by| words::name(&by.email)),
+        since: Some(words::when(listed.connection.allowed_at, now)),
+        used: listed.connection.last_used.map(|at| words::when(at, now)),
+        health: health(listed.health),
+    }
+}
+
+/// "see your leads, create leads and change them, and 3 more"
+fn in_short(may: &May) -> String {
+    // One of each kind first: what it may change must not hide behind what it may see.
+    let mut lines: Vec<&str> = [may.see.first(), may.change.first()].into_iter().flatten().map(|line| line.sentence.as_str()).collect();
+    let others = may.see.iter().skip(1).chain(may.change.iter().skip(1)).chain(&may.stay);
+    lines.extend(others.map(|line| line.sentence.as_str()));
+    if lines.is_empty() {
+        return "do nothing any more".to_owned();
+    }
+    let more = lines.len().saturating_sub(NAMED);
+    let mut named: Vec<String> = lines.into_iter().take(NAMED).map(lower).collect();
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    words::list(&named)
+}
+
+fn health(health: connected::Health) -> Health {
+    match health {
+        connected::Health::Working => Health { good: true, word: "Working", why: "" },
+        connected::Health::New => Health { good: true, word: "Not used yet", why: "" },
+        connected::Health::AppOff => Health {
+            good: false,
+            word: "Paused",
+            why: "This app is switched off, so its calls are refused. It goes on when the app is switched on again.",
+        },
+        connected::Health::AuthorizerOff => Health {
+            good: false,
+            word: "Paused",
+            why: "Whoever connected it can no longer sign in, so its calls are refused. An administrator can connect it again from the app.",
+        },
+    }
+}

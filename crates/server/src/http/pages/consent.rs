@@ -1,0 +1,165 @@
+//! The consent page: filled from the question that the flow asks, and answered by POST only. Who may allow what is
+//! `protocol::consent`'s.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use causeway_protocol::profile::{Profile, ScopeGroup, SubjectRule};
+use causeway_protocol::records::{Customer, Decision, Role};
+use causeway_protocol::{Reason, Refusal, ScopeSet, Scopes};
+use http::request::Parts;
+
+use super::browser::{Visitor, same_origin};
+use super::views::{Consent, Hindered, Line, May};
+use super::{card, form, frame_of, page, problem, refused, signed_in, words};
+use crate::flows::authorize::{self, Question, Shown};
+use crate::http::reply::{self, Kind};
+use crate::shared::{Edge, Shared};
+
+/// So many sites are named.
+const SITES_SHOWN: usize = 8;
+
+/// Asks; or says why this person cannot be asked.
+pub(super) fn ask(edge: &Shared, parts: &Parts, question: &Question) -> Response {
+    let returns_to = Some(question.request.return_to.uri.as_str());
+    match (&question.hindrance, &question.customer) {
+        (None, Some(customer)) => page(Kind::Ok, &consent(edge, parts, question, customer), returns_to),
+        (hindrance, _) => {
+            let refusal = hindrance.clone().unwrap_or(Reason::NoCustomer.refuse());
+            page(Kind::Refused(refusal.reason), &hindered(edge, parts, question, &refusal), returns_to)
+        }
+    }
+}
+
+fn consent(edge: &Shared, parts: &Parts, question: &Question, customer: &Customer) -> Consent {
+    let profile = &edge.node.profile;
+    let sites = sites(profile, customer);
+    let may = permissions(profile, &edge.node.held.scopes(), question.request.scopes);
+    let life = profile.token.refresh_life;
+    let personal = profile.policy.subject == SubjectRule::User;
+    Consent {
+        frame: frame_of(edge, parts),
+        app: card(&question.app, profile),
+        wants: wants(&may, &words::name(&customer.name), &sites.title),
+        person: words::name(&question.person.email),
+        role: role(question.person.role),
+        customer: words::name(&customer.name),
+        personal,
+        another: question.another.clone(),
+        sites_title: sites.title,
+        sites: sites.names,
+        more_sites: sites.more,
+        may,
+        never: profile.brand.never.clone(),
+        idle: words::length(life.idle.min(life.absolute)),
+        absolute: words::length(life.absolute),
+        cut_where: profile.brand.cut_where.clone(),
+        returns_to: words::returns_to(&question.request.return_to.uri),
+        request: question.form.clone(),
+    }
+}
+
+fn hindered(edge: &Shared, parts: &Parts, question: &Question, refusal: &Refusal) -> Hindered {
+    let title = match refusal.reason {
+        Reason::NotApprover => "An administrator has to do this",
+        Reason::AppPrivate => "This app is private",
+        _ => "This account cannot be connected",
+    };
+    Hindered {
+        frame: frame_of(edge, parts),
+        app: card(&question.app, &edge.node.profile),
+        person: words::name(&question.person.email),
+        title,
+        problem: problem(refusal),
+        another: question.another.clone(),
+        request: question.form.clone(),
+    }
+}
+
+/// A customer's active sites as pages name them.
+pub(super) struct Sites {
+    /// "2 sites"; empty where the platform has none.
+    pub(super) title: String,
+    /// The first few.
+    pub(super) names: Vec<String>,
+    /// How many more.
+    pub(super) more: usize,
+}
+
+/// What a connection of this customer reaches.
+pub(super) fn sites(profile: &Profile, customer: &Customer) -> Sites {
+    let active: Vec<_> = customer.sites.iter().filter(|site| site.active).collect();
+    if profile.api.site_parameter.is_none() || active.is_empty() {
+        return Sites { title: String::new(), names: Vec::new(), more: 0 };
+    }
+    Sites {
+        title: words::count(active.len(), &profile.brand.sites_word),
+        names: active.iter().take(SITES_SHOWN).map(|site| words::name(&site.name)).collect(),
+        more: active.len().saturating_sub(SITES_SHOWN),
+    }
+}
+
+/// Scopes as sentences, in the profile's order. A word that the profile no longer has stands for itself.
+pub(super) fn permissions(profile: &Profile, registry: &Scopes, scopes: ScopeSet) -> May {
+    let mut may = May::default();
+    for word in profile.scopes.iter().filter(|word| registry.find(&word.name).is_some_and(|one| one.touches(scopes))) {
+        let line = Line { sentence: words::sentence(&word.sentence), risky: word.risky };
+        match word.group {
+            ScopeGroup::See => may.see.push(line),
+            ScopeGroup::Change => may.change.push(line),
+            ScopeGroup::Stay => may.stay.push(line),
+        }
+    }
+    let known = |word: &str| profile.scopes.iter().any(|scope| scope.name == word);
+    let unknown = registry.names(scopes).filter(|word| !known(word));
+    may.stay.extend(unknown.map(|word| Line { sentence: words::name(word), risky: true }));
+    may
+}
+
+/// Completes "… wants to": one permission in full, several in short.
+fn wants(may: &May, customer: &str, sites: &str) -> String {
+    let what = match (may.see.as_slice(), may.change.as_slice()) {
+        ([only], []) | ([], [only]) => lower(&only.sentence),
+        ([], []) => format!("stay connected to {customer}"),
+        (_, []) => format!("see data of {customer}"),
+        ([], _) => format!("change data of {customer}"),
+        _ => format!("see and change data of {customer}"),
+    };
+    if sites.is_empty() { what } else { format!("{what} at {sites}") }
+}
+
+/// A sentence in the middle of another.
+pub(super) fn lower(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    rest.next().map_or_else(String::new, |first| first.to_lowercase().chain(rest).collect())
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::CustomerAdmin => "Administrator",
+        Role::Member => "Member",
+        Role::Developer => "Developer",
+        Role::Staff => "Staff",
+    }
+}
+
+/// POST /consent: `request` and `decision`.
+pub async fn submit(State(edge): State<Edge>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let visitor = Visitor::of(&edge.node, &parts.headers);
+    let answered = async {
+        same_origin(&edge.node, &parts.headers)?;
+        let fields = form(&parts.headers, body).await?;
+        let sealed = fields.require("request")?;
+        let decision = match fields.require("decision")? {
+            "allow" => Decision::Allow,
+            "deny" => Decision::Deny,
+            _ => return Err(Reason::ParameterMalformed.about("decision").into()),
+        };
+        let who = signed_in(&edge, &visitor).await?;
+        authorize::decide(&edge.node, sealed, decision, visitor.browser(), who.as_ref()).await
+    };
+    match answered.await {
+        Ok(url) => reply::see_other(&url),
+        Err(shown) => refused::page(&edge, &parts, shown as Shown),
+    }
+}

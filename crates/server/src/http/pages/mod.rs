@@ -1,0 +1,195 @@
+//! What a person sees on the platform's side. Each page is a struct and a template (`views`), samples (`samples`) and a
+//! handler; the handlers here read cookies and forms, ask a flow, and fill the struct. Decisions are the flows' and below.
+//!
+//! To add a page: a struct in `views`, a template in `templates/`, a sample in `samples`, a handler, a line in `router`.
+
+pub mod authorize;
+pub mod browser;
+pub mod connected;
+pub mod consent;
+pub mod look;
+pub mod refused;
+pub mod samples;
+pub mod sign_in;
+pub mod views;
+pub mod words;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use causeway_protocol::params::Params;
+use causeway_protocol::profile::Profile;
+use causeway_protocol::records::App;
+use causeway_protocol::{Reason, Refusal};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use self::browser::Visitor;
+use self::look::Look;
+use self::views::{AppCard, Frame, Problem};
+use super::reply::Kind;
+use super::{body, headers, reply};
+use crate::flows::session::{self, SignedIn};
+use crate::shared::{Edge, Shared};
+
+/// Where somebody who is signed in arrives.
+pub async fn home(State(edge): State<Edge>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    match signed_in(&edge, &Visitor::of(&edge.node, &parts.headers)).await {
+        Ok(Some(_)) => reply::see_other(&edge.node.profile.endpoints.connected_apps),
+        Ok(None) => reply::see_other("/sign-in"),
+        Err(refusal) => refused::page(&edge, &parts, refusal),
+    }
+}
+
+/// The style sheet, the colours, the mark: each under the hash of its content.
+pub async fn asset(State(edge): State<Edge>, Path(file): Path<String>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let Some(asset) = edge.look.find(&file) else { return refused::page(&edge, &parts, Reason::NoSuchPage) };
+    let mut reply = reply::text(asset.media, asset.text.clone());
+    let headers = reply.headers_mut();
+    headers.remove(http::header::PRAGMA);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
+    reply
+}
+
+/// Where the login host has nothing.
+pub async fn nothing_here(State(edge): State<Edge>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    refused::page(&edge, &parts, Reason::NoSuchPage)
+}
+
+/// Where the login host has something, but not for this method.
+pub async fn wrong_method(State(edge): State<Edge>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    refused::page(&edge, &parts, Reason::MethodNotAllowed)
+}
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// A page with its headers (SECURITY AZ-15 to AZ-17). `returns_to` is the redirect URI that a form on it may lead to.
+///
+/// No Cross-Origin-Opener-Policy: an app may open this in a pop-up and wait for its own callback there; the policy would cut
+/// the two apart for good.
+fn page(kind: Kind, view: &impl Template, returns_to: Option<&str>) -> Response {
+    let html = match view.render() {
+        Ok(html) => html,
+        Err(error) => {
+            tracing::error!(%error, "a page was not rendered");
+            return reply::refused(&Reason::Internal.refuse());
+        }
+    };
+    let mut reply = reply::page(kind, html);
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, policy(returns_to));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let nothing = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+    headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static(nothing));
+    reply
+}
+
+fn policy(returns_to: Option<&str>) -> HeaderValue {
+    let targets = returns_to.map(|uri| format!(" {}", form_target(uri))).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'{targets}; \
+         frame-ancestors 'none'; base-uri 'none'"
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+}
+
+/// A redirect URI as a source of `form-action`: Chromium asks it of every hop after a form was posted, ours to the app as
+/// well. An origin that the policy's grammar has no word for (an IPv6 literal) becomes its scheme.
+fn form_target(uri: &str) -> String {
+    let Ok(url) = url::Url::parse(uri) else { return "'none'".to_owned() };
+    let origin = url.origin().ascii_serialization();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._:/".contains(c);
+    match url.scheme() {
+        "http" | "https" if origin.chars().all(plain) => origin,
+        scheme => format!("{scheme}:"),
+    }
+}
+
+/// What every page of this platform shares.
+pub fn frame(profile: &Profile, look: &Look, request_id: &str) -> Frame {
+    Frame {
+        platform: profile.name.clone(),
+        monogram: profile.brand.monogram.clone(),
+        style: look.style.name.clone(),
+        brand: look.brand.name.clone(),
+        icon: look.icon.name.clone(),
+        person: None,
+        apps_path: profile.endpoints.connected_apps.clone(),
+        request_id: request_id.to_owned(),
+    }
+}
+
+fn frame_of(edge: &Shared, parts: &Parts) -> Frame {
+    frame(&edge.node.profile, &edge.look, &headers::request_id(parts))
+}
+
+/// An app as pages show it.
+fn card(app: &App, profile: &Profile) -> AppCard {
+    let info = url::Url::parse(&app.info_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    AppCard {
+        name: words::name(&app.name),
+        initial: words::initial(&app.name),
+        owner: words::name(&app.owner),
+        description: words::paragraph(&app.description),
+        info: info.and_then(|url| url.host_str().map(words::name)).unwrap_or_default(),
+        verified: app.verified,
+        poses: !app.verified && (words::poses(&app.name, &profile.name) || words::poses(&app.owner, &profile.name)),
+        private: matches!(app.visibility, causeway_protocol::records::Visibility::Private(_)),
+    }
+}
+
+fn problem(refusal: &Refusal) -> Problem {
+    Problem {
+        sentence: refusal.reason.sentence().to_owned(),
+        next: refusal.reason.next_step().to_owned(),
+        number: refusal.reason.number(),
+    }
+}
+
+async fn signed_in(edge: &Shared, visitor: &Visitor) -> Result<Option<SignedIn>, Refusal> {
+    session::find(&edge.node, visitor.session()).await
+}
+
+/// The fields of a form that one of our pages posted. No other kind of body: a page of another site could send it.
+async fn form(headers: &HeaderMap, sent: Body) -> Result<Params, Refusal> {
+    let content_type = headers::single(headers, &CONTENT_TYPE)?.unwrap_or_default();
+    let media = content_type.split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Reason::MediaTypeUnknown.about("Content-Type"));
+    }
+    Params::form(&body::collect(headers, sent, body::MAX_BODY).await?)
+}
+
+fn with_cookie(mut reply: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        reply.headers_mut().append(SET_COOKIE, cookie);
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::form_target;
+
+    #[test]
+    fn az_17_the_redirects_origin_is_a_form_target() {
+        assert_eq!(form_target("https://app.example:8443/cb?x=1"), "https://app.example:8443");
+        assert_eq!(form_target("http://127.0.0.1:4711"), "http://127.0.0.1:4711");
+        assert_eq!(form_target("http://[::1]:4711/cb"), "http:");
+        assert_eq!(form_target("com.example.app:/cb"), "com.example.app:");
+        assert_eq!(form_target("https://a.example;script-src/cb"), "https:", "no second directive");
+    }
+}

@@ -1,0 +1,109 @@
+//! A refusal as a page: what happened, what it means for the reader, what to do next, and, folded, what its developer needs
+//! to know. Never a redirect, never a dead end.
+
+use axum::response::Response;
+use causeway_protocol::{Reason, Refusal};
+use http::HeaderValue;
+use http::header::{ALLOW, RETRY_AFTER};
+use http::request::Parts;
+
+use super::views::{Refused, Way};
+use super::{frame_of, page as show, problem, words};
+use crate::flows::authorize::Shown;
+use crate::http::reply::Kind;
+use crate::shared::Shared;
+
+/// The page of a refusal.
+pub fn page(edge: &Shared, parts: &Parts, shown: impl Into<Shown>) -> Response {
+    let Shown { refusal, again } = shown.into();
+    let profile = &edge.node.profile;
+    let words = words_of(refusal.reason);
+    let apps = profile.endpoints.connected_apps.clone();
+    let way = match (again, refusal.reason) {
+        (Some(href), _) => Way { href, text: "Look at the request again" },
+        (None, Reason::NoSuchConnection) => Way { href: apps, text: "See connected apps" },
+        (None, Reason::NotAllowedHere | Reason::NoCustomer) => Way { href: "/sign-out".to_owned(), text: "Sign out" },
+        (None, _) => Way { href: "/".to_owned(), text: "Go to your account" },
+    };
+    let view = Refused {
+        frame: frame_of(edge, parts),
+        title: words.title,
+        meaning: words.meaning,
+        problem: problem(&refusal),
+        way,
+        developer: developer(&refusal),
+        support: profile.brand.support_url.as_deref().map(without_scheme).unwrap_or_default(),
+    };
+    let mut reply = show(Kind::Refused(refusal.reason), &view, None);
+    if refusal.reason == Reason::MethodNotAllowed {
+        reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    }
+    if refusal.reason == Reason::SignInBusy {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("3"));
+    }
+    reply
+}
+
+/// `https://help.example/x` → `help.example/x`: text, since these pages lead nowhere else.
+fn without_scheme(url: &str) -> String {
+    words::name(url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/'))
+}
+
+struct Words {
+    title: &'static str,
+    meaning: &'static str,
+}
+
+fn words_of(reason: Reason) -> Words {
+    use Reason::*;
+    let (title, meaning) = match reason {
+        AppUnknown | RedirectMissing | RedirectUnregistered => (
+            "This link is broken",
+            "Nothing was shared. Go back to where you found the link and try again; if it stays broken, tell the app’s maker.",
+        ),
+        ParameterRepeated | ParameterMissing | ParameterMalformed | BodyUnreadable | HeaderMalformed | MediaTypeUnknown
+        | BodyTooLarge => ("This request is broken", "Nothing was shared, and nothing was changed."),
+        AppNotAvailable => ("This app cannot be connected now", "Nothing was shared."),
+        FormExpired => ("This page was open for too long", "Nothing was shared."),
+        FormForeign => (
+            "This page belongs to somebody else",
+            "Nothing was shared. If your browser keeps no cookies, let it keep those of this site.",
+        ),
+        FormDecided => ("You answered this already", "Your first answer stands."),
+        FormBroken => ("This form was changed on its way", "Nothing was shared."),
+        CrossSite => ("This came from another site", "Nothing was done."),
+        NotAllowedHere => ("You cannot open this page", ""),
+        NotApprover => ("An administrator has to do this", "Nothing was shared."),
+        AppPrivate => ("This app is private", "Nothing was shared."),
+        NoCustomer => ("There is nothing to connect here", ""),
+        NoSuchConnection => ("This connection is gone", ""),
+        NoSuchPage => ("There is nothing here", ""),
+        MethodNotAllowed => ("This page works another way", "Nothing was done."),
+        SignInNeeded => ("Please sign in again", "Your session has ended. Nothing was shared."),
+        SignInBusy | StoreBusy | StoreFailed | GuardNotReady | Draining => ("Please try again in a moment", "Nothing was done."),
+        ScopeUnknown => ("What this app may ask for has changed", "Nothing was shared."),
+        _ => ("This did not work", "Nothing was shared."),
+    };
+    Words { title, meaning }
+}
+
+/// For whoever made the link: which parameter, what was expected, how to fix it.
+fn developer(refusal: &Refusal) -> Vec<(&'static str, String)> {
+    use Reason::*;
+    let (parameter, expected) = match refusal.reason {
+        AppUnknown => ("client_id", "The client id of an app that is registered here, sent once."),
+        RedirectMissing => ("redirect_uri", "One of the app’s redirect URIs. It may be left out only if the app has exactly one."),
+        RedirectUnregistered => (
+            "redirect_uri",
+            "One of the app’s registered redirect URIs, byte for byte: scheme, host, port, path, query and a slash at the end \
+             all count. Only the port of http://127.0.0.1 and http://[::1] is free.",
+        ),
+        ParameterRepeated => ("", "Each parameter once, in the query or in the body."),
+        ParameterMalformed => ("", "UTF-8 without control characters, at most 8 kB a value and 100 parameters."),
+        _ => return Vec::new(),
+    };
+    let named = refusal.detail.as_deref().filter(|detail| !detail.is_empty()).unwrap_or(parameter);
+    let mut lines = vec![("Parameter", words::name(named)), ("Expected", expected.to_owned())];
+    lines.push(("To fix it", refusal.reason.next_step().to_owned()));
+    lines
+}

@@ -1,0 +1,188 @@
+//! Every call of the API: through the guard, then to the platform's own API or to the sample. What is allowed is the guard's
+//! decision; how a refusal reads on the wire is its `reply`'s business.
+
+mod hygiene;
+mod upstream;
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use causeway_guard::{Call, Denied, Guard, MAX_SITE_BODY, Pass};
+use causeway_protocol::profile::Profile;
+use causeway_protocol::{Reason, Refusal};
+use http::Request;
+use http::header::TRANSFER_ENCODING;
+use http::request::Parts;
+
+use super::body;
+use super::paced::TooSlow;
+use super::sample::Sample;
+use crate::seed::SeedRecord;
+use crate::shared::{Edge, Shared};
+use upstream::Upstream;
+
+/// How much and how long on the way to the API behind the guard.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest request body, in bytes.
+    pub body: usize,
+    /// For a connection to the upstream.
+    pub connect: Duration,
+    /// From the last byte that was sent to the upstream until the head of its answer.
+    pub head: Duration,
+    /// Between two pieces of its answer.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { body: 16 * 1024 * 1024, connect: seconds(5), head: seconds(30), idle: seconds(60) }
+    }
+}
+
+/// The guarded API of one platform.
+pub struct Api {
+    /// The guard in front.
+    pub guard: Guard,
+    behind: Behind,
+    limits: Limits,
+}
+
+enum Behind {
+    Upstream(Box<Upstream>),
+    Sample(Sample),
+}
+
+impl Api {
+    /// Of this platform: in front of `upstream` (`http://…` or `https://…`), or of a sample made of these records.
+    pub fn new(profile: &Profile, upstream: Option<&str>, records: Vec<SeedRecord>, limits: Limits) -> Self {
+        let behind = match upstream {
+            Some(base) => Behind::Upstream(Box::new(Upstream::new(base, limits))),
+            None => Behind::Sample(Sample::new(&profile.api, records)),
+        };
+        Self { guard: Guard::new(profile), behind, limits }
+    }
+}
+
+/// Everything on the API host that is no endpoint.
+pub async fn guarded(State(edge): State<Edge>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    match answer(&edge, parts, body).await {
+        Ok(response) => response,
+        Err(denied) => edge.api.guard.reply(&denied).map(Body::from),
+    }
+}
+
+async fn answer(edge: &Shared, parts: Parts, body: Body) -> Result<Response, Denied> {
+    let (pass, body) = verdict(edge, admit(edge, &parts, body).await).await?;
+    match &edge.api.behind {
+        Behind::Upstream(upstream) => upstream.forward(edge, &pass, parts, body).await,
+        Behind::Sample(sample) => sample.answer(&pass, &parts, body).await.map(|reply| reply.map(Body::from)),
+    }
+}
+
+/// The body of a call, whole where the guard had to look into it.
+pub(super) enum Content {
+    /// Read already.
+    Whole(Bytes),
+    /// Still to come.
+    Stream(Body),
+}
+
+async fn admit(edge: &Shared, parts: &Parts, body: Body) -> Result<(Pass, Content), Denied> {
+    framing(parts)?;
+    let node = &edge.node;
+    let call = Call {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        headers: &parts.headers,
+        now: node.now(),
+        monotonic_nanos: node.clock.monotonic_nanos(),
+    };
+    let mut admitted = edge.api.guard.begin(&call, &node.held, &node.ring)?;
+    let content = if admitted.wants_body() {
+        let whole = body::collect(&parts.headers, body, MAX_SITE_BODY).await.map_err(withheld)?;
+        admitted.read_body(&parts.headers, &whole)?;
+        Content::Whole(whole)
+    } else {
+        announced(parts, edge.api.limits.body)?;
+        Content::Stream(body)
+    };
+    let pass = edge.api.guard.finish(admitted, &node.held, node).await?;
+    Ok((pass, content))
+}
+
+/// Counts what the guard said, and notes the use. A guard that cannot know asks the feed, so that the next call may pass.
+pub(super) async fn verdict<T: AsPass>(edge: &Shared, verdict: Result<T, Denied>) -> Result<T, Denied> {
+    edge.metrics.verdict(verdict.as_ref().err().map(|denied| denied.reason));
+    match &verdict {
+        Ok(pass) => edge.last_used.seen(pass.as_pass().connection(), edge.node.now()),
+        Err(denied) if denied.reason == Reason::GuardNotReady => {
+            let _the_next_call_will_see = edge.node.read_feed().await;
+        }
+        Err(_) => {}
+    }
+    verdict
+}
+
+/// What a verdict in favour holds.
+pub(super) trait AsPass {
+    /// The pass itself.
+    fn as_pass(&self) -> &Pass;
+}
+
+impl AsPass for Pass {
+    fn as_pass(&self) -> &Pass {
+        self
+    }
+}
+
+impl AsPass for (Pass, Content) {
+    fn as_pass(&self) -> &Pass {
+        &self.0
+    }
+}
+
+/// Only plain chunks: hyper has dropped a Content-Length beside them and will close the connection (RFC 9112 6.3), but another
+/// coding underneath would be read differently by whoever stands before or behind us.
+fn framing(parts: &Parts) -> Result<(), Denied> {
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Denied::from(Reason::HeaderMalformed).about("transfer-encoding")),
+    }
+}
+
+/// A body that announces more than is accepted is not read at all.
+fn announced(parts: &Parts, limit: usize) -> Result<(), Denied> {
+    let length =
+        parts.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > limit as u64) { Err(Reason::BodyTooLarge.into()) } else { Ok(()) }
+}
+
+fn withheld(refusal: Refusal) -> Denied {
+    if refusal.reason == Reason::BodyTooLarge { Reason::BodyWithheld.into() } else { refusal.into() }
+}
+
+/// Whether this error, or one that caused it, is an `E`.
+fn caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    error.is::<E>() || error.source().is_some_and(caused_by::<E>)
+}
+
+/// What went wrong with the caller's own body, if anything did.
+fn fault_of_the_body(error: &(dyn Error + 'static)) -> Option<Reason> {
+    if caused_by::<http_body_util::LengthLimitError>(error) {
+        Some(Reason::BodyTooLarge)
+    } else if caused_by::<TooSlow>(error) {
+        Some(Reason::RequestSlow)
+    } else {
+        None
+    }
+}

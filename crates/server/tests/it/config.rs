@@ -1,0 +1,202 @@
+//! Settings: where they come from, which are refused, and the key file (SECURITY R-31, C-13).
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use causeway_protocol::seal::KeyRing;
+use causeway_server::config::{Given, SETTINGS, from_env, from_file, manual, resolve};
+use causeway_server::keys;
+use causeway_server::platform::{KeysAt, Platform, Settings, StoreAt};
+use causeway_testkit::platform::TempDir;
+
+fn flags(pairs: &[(&'static str, &str)]) -> Given {
+    let mut given = Given::default();
+    pairs.iter().for_each(|(name, value)| given.push(name, *value));
+    given
+}
+
+/// Enough to start with.
+const ENOUGH: [(&str, &str); 2] = [("profile", "tripleseat"), ("data", "/tmp/causeway-never-made")];
+
+fn problems(more: &[(&'static str, &str)]) -> Vec<String> {
+    let pairs: Vec<_> = ENOUGH.iter().chain(more).copied().collect();
+    resolve(flags(&pairs), Given::default()).err().unwrap_or_default()
+}
+
+fn write(dir: &TempDir, name: &str, text: &str, mode: u32) -> PathBuf {
+    let path = dir.0.join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    path
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn r_31_insecure_settings_are_refused_with_a_line_each() {
+    let dir = TempDir::new();
+    let key = write(&dir, "open.key", &KeyRing::line(1, &[7; 32]), 0o644);
+    let (cert, cert_key) = (write(&dir, "cert", "nothing", 0o644), write(&dir, "cert.key", "nothing", 0o644));
+    let demo = write(&dir, "demo.toml", include_str!("../../../../demo/tripleseat.toml"), 0o600);
+    let table: &[(&[(&'static str, &str)], &str)] = &[
+        (&[("listen", "192.0.2.1:80")], "wants --tls-cert"),
+        (&[("listen", "0.0.0.0:80"), ("trusted_proxy", "10.0.0.0/8")], "--login-url"),
+        (&[("listen", "here")], "not an address"),
+        (&[("login_url", "http://login.example")], "plain http"),
+        (&[("api_url", "http://api.example")], "plain http"),
+        (&[("login_url", "https://login.example/path")], "only a scheme"),
+        (&[("login_url", "https://a:b@login.example")], "only a scheme"),
+        (&[("login_url", "ftp://login.example")], "not an address"),
+        (&[("admin_listen", "192.0.2.1:80")], "wants a key"),
+        (&[("admin_key", "short")], "shorter than 16"),
+        (&[("trusted_proxy", "0.0.0.0/0")], "trusts everybody"),
+        (&[("trusted_proxy", "nginx")], "not an address block"),
+        (&[("database", "postgres://db")], "not in this version"),
+        (&[("tls_cert", "cert.pem")], "tls_key is not"),
+        (&[("tls_key", "key.pem")], "tls_cert is not"),
+        (&[("tls_cert", text(&cert)), ("tls_key", text(&cert_key))], "holds no certificate"),
+        (&[("keys", text(&key))], "others can read it"),
+        (&[("keys", "/nowhere/keys")], "No such file"),
+        (&[("upstream", "nowhere")], "not an address"),
+        (&[("fault", "explode")], "unknown"),
+        (&[("fault", "500"), ("listen", "192.0.2.1:80"), ("trusted_proxy", "10.0.0.1")], "only on a loopback"),
+        (&[("connections", "0")], "1 to 100000"),
+        (&[("seed", "/nowhere/seed.toml")], "No such file"),
+        (&[("seed", text(&demo)), ("login_url", "https://login.example")], "everybody knows"),
+        (&[("config", "/nowhere/config.toml")], "No such file"),
+    ];
+    for (settings, wanted) in table {
+        let found = problems(settings);
+        assert!(found.len() == 1 && found[0].contains(wanted), "{settings:?}: {found:?}");
+        assert!(!found[0].contains('\n'), "one line: {found:?}");
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let wrong = flags(&[("listen", "x"), ("login_url", "y"), ("trusted_proxy", "z"), ("fault", "a,b")]);
+    let found = resolve(wrong, Given::default()).err().unwrap();
+    assert_eq!(found.len(), 7, "{found:#?}");
+}
+
+#[test]
+fn good_settings_are_taken() {
+    assert_eq!(problems(&[]), [""; 0]);
+    assert_eq!(problems(&[("listen", "0.0.0.0:80"), ("trusted_proxy", "10.0.0.0/8"), ("login_url", "https://a.example"), ("api_url", "https://b.example:8443")]), [""; 0]);
+    assert_eq!(problems(&[("login_url", "http://localhost:9000"), ("admin_listen", "127.0.0.1:0"), ("fault", "lose-reply=0.5")]), [""; 0]);
+    let dir = TempDir::new();
+    let key = write(&dir, "keys", &KeyRing::line(1, &[7; 32]), 0o600);
+    assert_eq!(problems(&[("keys", text(&key))]), [""; 0]);
+}
+
+#[test]
+fn flags_beat_the_environment_and_it_beats_the_file() {
+    let dir = TempDir::new();
+    let file = "listen = \"127.0.0.1:1\"\nlogin_url = \"http://localhost:1\"\nupstream = \"http://127.0.0.1:1\"\nfault_seed = 7\n";
+    let file = write(&dir, "config.toml", file, 0o600);
+    let variables = [("CAUSEWAY_LISTEN", "127.0.0.1:2"), ("CAUSEWAY_LOGIN_URL", "http://localhost:2"), ("CAUSEWAY_CONFIG", text(&file))];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let (environment, warnings) = from_env(variables.into_iter());
+    assert_eq!(warnings, [""; 0]);
+    let serve = resolve(flags(&[ENOUGH[0], ENOUGH[1], ("listen", "127.0.0.1:3")]), environment).ok().unwrap();
+    assert_eq!(serve.settings.listen[0].port(), 3);
+    assert_eq!(serve.settings.login_url.as_deref(), Some("http://localhost:2"));
+    assert_eq!(serve.settings.upstream.as_deref(), Some("http://127.0.0.1:1"));
+    assert_eq!(serve.settings.fault_seed, 7);
+}
+
+#[test]
+fn unknown_settings_are_refused_in_the_file_and_warned_of_in_the_environment() {
+    let found = from_file("listen = \"127.0.0.1:1\"\nlissen = 1\nfault_seed = \"x\"\n").unwrap_err();
+    assert_eq!(found.iter().map(|problem| problem.line).collect::<Vec<_>>(), [2, 3], "{found:?}");
+    let variables = [("CAUSEWAY_LISSEN", "x"), ("CAUSEWAY_SEED", "a, b"), ("PATH", "/bin"), ("CAUSEWAY_KEYS", "")];
+    let (given, warnings) = from_env(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+    assert!(warnings.len() == 1 && warnings[0].contains("CAUSEWAY_LISSEN"), "{warnings:?}");
+    assert_eq!(given.all("seed"), ["a", "b"]);
+    assert_eq!(given.one("keys"), None);
+}
+
+#[test]
+fn the_manual_names_every_setting_and_is_a_good_file() {
+    let manual = manual();
+    assert_eq!(from_file(&manual), Ok(Given::default()), "everything in it is a comment");
+    for setting in SETTINGS {
+        assert!(manual.contains(&format!("\n# {} = ", setting.name)), "{}", setting.name);
+    }
+    // What it shows as a default is one.
+    let shown: String = manual.lines().filter(|line| line.contains(" = ") && !line.contains("# not set")).map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
+    assert!(from_file(&shown).is_ok(), "{shown}");
+}
+
+#[test]
+fn c_13_a_key_file_is_its_owners_alone() {
+    let dir = TempDir::new();
+    for (mode, fine) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o644, false), (0o666, false)] {
+        let path = write(&dir, "keys", &KeyRing::line(1, &[7; 32]), mode);
+        let read = keys::load("tripleseat", &path);
+        assert_eq!(read.is_ok(), fine, "{mode:o}: {read:?}");
+    }
+    let broken = write(&dir, "broken", "1 short\nx y\n", 0o600);
+    let found = keys::load("tripleseat", &broken).unwrap_err();
+    assert!(found.len() == 2 && found.iter().all(|line| line.contains("broken: line ") && !line.contains("short\n")), "{found:?}");
+    let huge = write(&dir, "huge", &"#\n".repeat(100_000), 0o600);
+    assert!(keys::load("tripleseat", &huge).unwrap_err()[0].contains("too large"));
+    assert!(keys::load("tripleseat", &dir.0).unwrap_err()[0].contains("not a file"));
+}
+
+fn settings(dir: &TempDir, keys: KeysAt) -> Settings {
+    let profile = causeway_protocol::profile::shipped("tripleseat").unwrap();
+    Settings::new(profile, StoreAt::Directory(dir.0.join("data")), keys)
+}
+
+#[tokio::test]
+async fn a_key_file_is_made_beside_the_data_and_missed_when_it_is_gone() {
+    let dir = TempDir::new();
+    let path = dir.0.join("data.keys");
+    let first = Platform::start(settings(&dir, KeysAt::BesideData)).await.unwrap();
+    assert!(first.notes()[0].contains(text(&path)), "{:?}", first.notes());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    first.stop().await;
+    let again = Platform::start(settings(&dir, KeysAt::BesideData)).await.unwrap();
+    assert_eq!(again.notes(), [""; 0], "it is made once");
+    again.stop().await;
+    fs::rename(&path, dir.0.join("elsewhere")).unwrap();
+    let gone = Platform::start(settings(&dir, KeysAt::BesideData)).await.err().unwrap();
+    assert!(gone.len() == 1 && gone[0].contains("is gone"), "{gone:?}");
+    assert!(!path.exists(), "no new key hides that the old one is gone");
+    let there = Platform::start(settings(&dir, KeysAt::File(dir.0.join("elsewhere")))).await.unwrap();
+    there.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_for_the_data_is_refused_and_a_newer_one_beside_it_is_not() {
+    let dir = TempDir::new();
+    let ring = |lines: &[(u16, u8)]| {
+        let lines: Vec<_> = lines.iter().map(|(id, byte)| KeyRing::line(*id, &[*byte; 32])).collect();
+        KeysAt::Ready(KeyRing::parse("tripleseat", &lines.join("\n")).unwrap())
+    };
+    Platform::start(settings(&dir, ring(&[(1, 1)]))).await.unwrap().stop().await;
+    let other = Platform::start(settings(&dir, ring(&[(1, 9)]))).await.err().unwrap();
+    assert!(other.len() == 1 && other[0].contains("key 1 is not the one"), "{other:?}");
+    let none = Platform::start(settings(&dir, ring(&[(2, 2)]))).await.err().unwrap();
+    assert!(none[0].contains("none of the keys"), "{none:?}");
+    Platform::start(settings(&dir, ring(&[(2, 2), (1, 1)]))).await.unwrap().stop().await;
+    Platform::start(settings(&dir, ring(&[(2, 2)]))).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn a_taken_port_and_a_second_process_are_told() {
+    let dir = TempDir::new();
+    let first = Platform::start(settings(&dir, KeysAt::BesideData)).await.unwrap();
+    let other = TempDir::new();
+    let mut same_port = settings(&other, KeysAt::BesideData);
+    same_port.listen = vec![first.addresses()[0]];
+    let taken = Platform::start(same_port).await.err().unwrap();
+    assert!(taken[0].contains("cannot listen on"), "{taken:?}");
+    let second = Platform::start(settings(&dir, KeysAt::BesideData)).await.err().unwrap();
+    assert!(second[0].contains("another process"), "{second:?}");
+    first.stop().await;
+}

@@ -1,0 +1,24 @@
+//! The crate's one integration test binary: the running platform over real sockets, driven by `testkit`'s actors.
+//! Each module is an endpoint or a part of the edge; a test bears the id of the item that it proves.
+
+mod admin;
+mod authorize;
+mod client_auth;
+mod config;
+mod connected;
+mod consent;
+mod forward_auth;
+mod guard;
+mod introspect;
+mod listen;
+mod metadata;
+mod pages;
+mod proxy;
+mod redeem;
+mod refresh;
+mod revoke;
+mod sign_in;
+mod sequences;
+mod sites;
+mod story;
+mod token;

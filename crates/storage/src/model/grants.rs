@@ -1,0 +1,153 @@
+//! The model's changes to what was granted: connections and families.
+
+use causeway_protocol::change::{Allow, CreateFamily, Decide, MoveFamily, Row};
+use causeway_protocol::records::{Act, Connection, Decided, Family, FeedEvent};
+use causeway_protocol::{ConnectionId, FamilyId, Position, Subject, UnixTime};
+
+use super::State;
+use crate::rules;
+
+impl State {
+    /// Whether a refresh token or code of this position may still be honoured as far as this subject goes.
+    fn permits(&self, subject: impl Into<Subject>, as_of: Position) -> bool {
+        let cuts = self.cuts(subject);
+        !cuts.off && as_of >= cuts.all
+    }
+
+    pub(super) fn decide(&mut self, change: Decide) -> Option<Row> {
+        if self.decisions.contains_key(&change.decided.transaction) {
+            return None;
+        }
+        let connection = match &change.allow {
+            None => None,
+            Some(wanted) => Some(self.allow(wanted, change.decided.at)?),
+        };
+        let decided = Decided { as_of: self.head(), connection, ..change.decided };
+        self.decisions.insert(decided.transaction, decided);
+        let subject = change.act.subject.or(connection.map(Into::into));
+        self.audit(&Act { subject, ..change.act });
+        Some(Row::Decided(decided))
+    }
+
+    fn allow(&mut self, wanted: &Allow, at: UnixTime) -> Option<ConnectionId> {
+        let app = self.apps.iter().find(|known| known.id == wanted.app)?;
+        let customer = self.customers.iter().find(|known| known.id == wanted.customer)?;
+        let person = self.people.iter().find(|known| known.id == wanted.person)?;
+        if !app.active || !customer.active || !person.active {
+            return None;
+        }
+        let known = |one: &Connection| one.app == wanted.app && one.subject == wanted.subject;
+        let old = self.connections.iter().find(|one| known(one)).cloned();
+        let id = old.as_ref().map_or(ConnectionId(self.connections.len() as i64 + 1), |old| old.id);
+        let new = Connection {
+            id,
+            app: wanted.app,
+            subject: wanted.subject,
+            customer: wanted.customer,
+            authorized_by: wanted.person,
+            scopes: wanted.scopes,
+            created_at: old.as_ref().map_or(at, |old| old.created_at),
+            allowed_at: at,
+            live: true,
+            cut_at: None,
+            last_used: old.as_ref().and_then(|old| old.last_used),
+        };
+        self.connections.retain(|one| !known(one));
+        self.connections.push(new);
+        self.connections.sort_by_key(|one| one.id);
+        if let Some(event) = old.and_then(|old| rules::allowed_again(&old, wanted)) {
+            self.take_back(id, event, at);
+            if event == FeedEvent::CutAll {
+                self.held.remove(&id);
+            }
+        }
+        Some(id)
+    }
+
+    pub(super) fn cut_connection(&mut self, id: ConnectionId, act: &Act) -> Option<Row> {
+        let connection = self.connections.iter_mut().find(|one| one.id == id && one.live)?;
+        connection.live = false;
+        connection.cut_at = Some(act.at);
+        self.held.remove(&id);
+        self.take_back(id, FeedEvent::CutAll, act.at);
+        self.audit(act);
+        Some(Row::None)
+    }
+
+    pub(super) fn record_use(&mut self, used: &[(ConnectionId, UnixTime)]) -> Option<Row> {
+        for (id, at) in used {
+            if let Some(connection) = self.connections.iter_mut().find(|one| one.id == *id) {
+                connection.last_used = connection.last_used.max(Some(*at));
+            }
+        }
+        Some(Row::None)
+    }
+
+    pub(super) fn create_family(&mut self, change: CreateFamily) -> Option<Row> {
+        let family = change.family.clone();
+        let connection = self.connection(family.connection)?.clone();
+        let may = connection.live
+            && self.permits(connection.id, change.as_of)
+            && self.permits(change.app, change.as_of)
+            && self.permits(change.customer, change.as_of)
+            && self.permits(change.user, change.as_of)
+            && !self.families.contains_key(&family.id);
+        if !may {
+            return None;
+        }
+        self.audit(&change.act);
+        let held = self.held.get(&connection.id).into_iter().flatten();
+        let living: Vec<Family> = held
+            .filter_map(|id| self.families.get(id))
+            .filter(|held| rules::is_living(held, family.moved_at))
+            .cloned()
+            .collect();
+        let mut kept: Vec<FamilyId> = living.iter().map(|family| family.id).collect();
+        for id in rules::giving_way(living, change.max_families) {
+            kept.retain(|held| *held != id);
+            self.families.entry(id).and_modify(|family| family.repudiated = true);
+            self.take_back(id, FeedEvent::CutAll, change.act.at);
+            self.audit(&rules::gave_way(id, change.max_families, &change.act));
+        }
+        kept.push(family.id);
+        self.held.insert(connection.id, kept);
+        self.families.insert(family.id, family.clone());
+        Some(Row::Family { family, connection_scopes: connection.scopes })
+    }
+
+    pub(super) fn move_family(&mut self, change: MoveFamily) -> Option<Row> {
+        let family = self.families.get(&change.family)?;
+        let connection = self.connection(change.connection)?;
+        let may = family.generation == change.generation
+            && family.digest == change.digest
+            && !family.repudiated
+            && change.now < family.ends_at
+            && change.now < family.moved_at + change.idle
+            && family.connection == connection.id
+            && connection.live
+            && self.permits(change.connection, change.as_of)
+            && self.permits(change.app, change.as_of)
+            && self.permits(change.customer, change.as_of)
+            && self.permits(change.user, change.as_of);
+        if !may {
+            return None;
+        }
+        let moved = Family {
+            generation: family.generation + 1,
+            moved_at: change.now,
+            key_id: change.key_id,
+            retry: change.retry,
+            ..family.clone()
+        };
+        let connection_scopes = connection.scopes;
+        self.families.insert(moved.id, moved.clone());
+        Some(Row::Family { family: moved, connection_scopes })
+    }
+
+    pub(super) fn repudiate(&mut self, id: FamilyId, act: &Act) -> Option<Row> {
+        self.families.get_mut(&id).filter(|family| !family.repudiated)?.repudiated = true;
+        self.take_back(id, FeedEvent::CutAll, act.at);
+        self.audit(act);
+        Some(Row::None)
+    }
+}

@@ -1,0 +1,12 @@
+//! One contract for every engine, and what only the engine on disk can prove. What a change means is tested in
+//! `protocol`; here it must be written whole, once, and never lost.
+
+mod contract;
+mod disk;
+mod families;
+mod fixture;
+mod full_disk;
+mod growth;
+mod races;
+mod random;
+mod records;
