@@ -137,10 +137,11 @@ def walk(url, redirect_uri, email, password, decision="allow"):
         if form is None:
             raise SystemExit(f"walk: {status} at {url}: no form to go on with:\n{page}")
         url = urljoin(url, form["action"])
+        fields = urlencode([(name, value) for name, value in fields])
         if form["method"] == "post":
-            status, location, page = browser.send("POST", url, urlencode(fields))
+            status, location, page = browser.send("POST", url, fields)
         else:
-            url = url.split("?")[0] + "?" + urlencode(fields)
+            url = url.split("?")[0] + "?" + fields
             status, location, page = browser.send("GET", url)
     raise SystemExit("walk: the flow does not come to an end")
 

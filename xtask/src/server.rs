@@ -31,6 +31,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it with these arguments and `--describe`; what it logs goes to a file beside.
     pub(crate) fn start(house: &House, name: &str, arguments: &[&str]) -> Result<Self, String> {
+        Self::start_in(house, name, arguments, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn start_in(
+        house: &House,
+        name: &str,
+        arguments: &[&str],
+        environment: &[(String, String)],
+    ) -> Result<Self, String> {
         let binary = house.binary("causeway")?;
         let describe = house.target(&format!("run/{name}.json"))?;
         let log = house.target(&format!("run/{name}.log"))?;
@@ -39,6 +49,7 @@ impl Server {
         let errors = log_file.try_clone().map_err(|e| format!("cannot write {}: {e}", log.display()))?;
         let mut command = shell::command(&binary.to_string_lossy(), arguments);
         command.arg("--describe").arg(&describe).stdout(log_file).stderr(errors);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         let watch = Stopwatch::start();
         let mut child = spawn(command)?;
         while !describe.is_file() {

@@ -1,4 +1,5 @@
-//! The command line. The flags of `serve` are the server's own table of settings; their values are checked there, all at once.
+//! The command line. The flags of `serve` are the server's own table of settings; their values are checked there, all
+//! at once.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -65,9 +66,13 @@ fn demo() -> clap::Command {
     clap::Command::new("demo")
         .about("Start a platform and a partner on this machine, with people and data to try them with.")
         .arg(
-            flag("listen", "ADDR", "The dashboard's address. The platforms take the next free ports; port 0 is any free one.")
-                .default_value("127.0.0.1:8080")
-                .value_parser(value_parser!(SocketAddr)),
+            flag(
+                "listen",
+                "ADDR",
+                "The dashboard's address. The platforms take the next free ports; port 0 is any free one.",
+            )
+            .default_value("127.0.0.1:8080")
+            .value_parser(value_parser!(SocketAddr)),
         )
         .arg(
             flag("data", "DIR", "Keep the data here. By default a temporary directory, removed at the end.")

@@ -19,7 +19,8 @@ enum Kind {
     Settings,
 }
 
-/// Checks the files in their order; seeds are compared with the profile among the files, and may name each other's customers.
+/// Checks the files in their order; seeds are compared with the profile among the files, and may name each other's
+/// customers.
 pub(crate) fn run(files: &[PathBuf]) -> Result<(), Failure> {
     let (mut problems, mut read) = (Vec::new(), Vec::new());
     for path in files {
@@ -32,7 +33,9 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<(), Failure> {
     for (path, _, text) in read.iter().filter(|(_, kind, _)| *kind == Kind::Profile) {
         match profile::parse(&path.file_stem().unwrap_or_default().to_string_lossy(), text) {
             Ok(good) => {
-                profile::warnings(&good).iter().for_each(|warning| terminal::out(&format!("{}: warning: {warning}", path.display())));
+                profile::warnings(&good)
+                    .iter()
+                    .for_each(|warning| terminal::out(&format!("{}: warning: {warning}", path.display())));
                 fine(path, "profile");
                 profile = Some(good);
             }
@@ -77,7 +80,8 @@ fn shipped_for(path: &Path) -> Option<Profile> {
     profile::shipped(&path.file_stem()?.to_string_lossy())
 }
 
-/// Seeds and settings have keys that profiles have not. What has neither is read as a profile, the kind with the most to say.
+/// Seeds and settings have keys that profiles have not. What has neither is read as a profile, the kind with the most
+/// to say.
 fn kind(text: &str) -> Kind {
     let (table, _torn) = toml::de::DeTable::parse_recoverable(text);
     let has = |key: &str| table.get_ref().get(key).is_some();

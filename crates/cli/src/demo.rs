@@ -1,5 +1,5 @@
-//! `causeway demo`: every platform that has a demo seed, and a partner's dashboard that is connected to none of them yet.
-//! A platform joins by its profile and its seed (`causeway_server::seed::DEMOS`).
+//! `causeway demo`: every platform that has a demo seed, and a partner's dashboard that is connected to none of them
+//! yet. A platform joins by its profile and its seed (`causeway_server::seed::DEMOS`).
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -104,9 +104,11 @@ impl Running {
         let policy = &self.platform.edge().node.profile.policy;
         let mut hints = Vec::new();
         for may in [true, false] {
-            let person = self.seed.people.iter().find(|p| {
-                p.active && p.customer.is_some() && policy.approvers.contains(&p.role) == may
-            });
+            let person = self
+                .seed
+                .people
+                .iter()
+                .find(|p| p.active && p.customer.is_some() && policy.approvers.contains(&p.role) == may);
             let Some(person) = person else { continue };
             let customer = self.seed.customers.iter().find(|customer| Some(&customer.id) == person.customer.as_ref());
             let of = customer.map_or_else(String::new, |customer| format!(" of {}", customer.name));
@@ -129,7 +131,8 @@ async fn start(
     data: &Path,
     ports: &mut Ports,
 ) -> Result<Running, Failure> {
-    let located = |problems: Vec<_>| Failure::Problems(problems.iter().map(|p| format!("demo/{key}.toml: {p}")).collect());
+    let located =
+        |problems: Vec<_>| Failure::Problems(problems.iter().map(|p| format!("demo/{key}.toml: {p}")).collect());
     let profile = profile::shipped(key).ok_or_else(|| problem(format!("no profile is shipped for {key}")))?;
     let seed = seed::parse(text, Some(&profile), &[]).map_err(located)?;
     let name = profile.name.clone();
@@ -138,7 +141,8 @@ async fn start(
     settings.sockets = vec![ports.take(&format!("{name}'s pages"))?, ports.take(&format!("{name}'s API"))?];
     settings.admin_socket = Some(ports.take(&format!("{name}'s admin door"))?);
     // The demo is also a place to try forward-auth with a local nginx.
-    settings.proxies = TrustedProxies(["127.0.0.0/8", "::1"].iter().filter_map(|block| Cidr::parse(block).ok()).collect());
+    settings.proxies =
+        TrustedProxies(["127.0.0.0/8", "::1"].iter().filter_map(|block| Cidr::parse(block).ok()).collect());
     settings.redirect_uri = Some(callback_url(hub_url, key));
     settings.seeds = vec![SeedFile::new(format!("demo/{key}.toml"), text, seed.clone())];
     let platform = Platform::start(settings).await.map_err(Failure::Problems)?;
@@ -166,7 +170,10 @@ impl Demo {
             for hint in running.hints() {
                 line(format!("    {}   password  {}   ({})", hint.email, hint.password, hint.who));
             }
-            line(format!("  Its own page of connected apps: {}{}", node.origins.login, node.profile.endpoints.connected_apps));
+            line(format!(
+                "  Its own page of connected apps: {}{}",
+                node.origins.login, node.profile.endpoints.connected_apps
+            ));
         }
         line(String::new());
         let end = if temporary { "Ctrl-C stops it and removes its data." } else { "Ctrl-C stops it; its data stay." };

@@ -1,5 +1,5 @@
-//! Where log lines go: JSON on the standard error for `serve`, warnings only for the demo. Lines are written by a thread of
-//! their own, so that a slow reader never holds up a request; what does not fit is dropped and counted.
+//! Where log lines go: JSON on the standard error for `serve`, warnings only for the demo. Lines are written by a
+//! thread of their own, so that a slow reader never holds up a request; what does not fit is dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};

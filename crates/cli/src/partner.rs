@@ -1,4 +1,5 @@
-//! The partner of the demo: the hub over a vault, told about each platform what a developer would copy from its console.
+//! The partner of the demo: the hub over a vault, told about each platform what a developer would copy from its
+//! console.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -21,7 +22,8 @@ pub(crate) struct Partner {
 }
 
 impl Partner {
-    /// Starts it on bound sockets, over a vault in this directory. The demo's keys stand beside the data that they open.
+    /// Starts it on bound sockets, over a vault in this directory. The demo's keys stand beside the data that they
+    /// open.
     pub(crate) async fn start(
         sockets: Vec<TcpListener>,
         origin: &str,

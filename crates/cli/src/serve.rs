@@ -12,9 +12,9 @@ use crate::{Failure, logging, terminal};
 
 /// Runs until SIGTERM or Ctrl-C.
 pub(crate) async fn run(flags: Given) -> Result<(), Failure> {
-    let (environment, warnings) = from_env(std::env::vars_os().filter_map(|(name, value)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    }));
+    let (environment, warnings) = from_env(
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    );
     warnings.iter().for_each(|warning| terminal::err(&format!("causeway: {warning}")));
     let serve = resolve(flags, environment).map_err(Failure::Problems)?;
     logging::json();

@@ -5,7 +5,8 @@ use std::io::Write;
 /// A line, or several, on the standard output.
 pub(crate) fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _closed_pipe = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+    let _closed_pipe =
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
 }
 
 /// The same on the standard error.

@@ -2,10 +2,10 @@
 
 use std::sync::PoisonError;
 
+use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::Extension;
 use causeway_protocol::params::Params;
 use causeway_protocol::{Reason, Refusal};
 use causeway_vault::{ApiRequest, Connection};
@@ -28,7 +28,7 @@ struct Asked {
 async fn asked(hub: &Inner, session: &Session, platform: &str, body: Body) -> Result<Asked, Refusal> {
     let bytes = to_bytes(body, FORM).await.map_err(|_| Reason::BodyTooLarge.refuse())?;
     let form = Params::form(&bytes)?;
-    if !session.owns(hub, form.get("form")?.unwrap_or_default()) {
+    if !session.owns(form.get("form")?.unwrap_or_default()) {
         return Err(Reason::FormForeign.refuse());
     }
     if hub.vault.platform(platform).is_none() {
@@ -62,7 +62,7 @@ fn done(hub: &Inner, session: &Session, platform: &str, id: &RequestId, result: 
 pub(crate) fn say(hub: &Inner, session: &Session, platform: &str, refusal: &Refusal) {
     let detail = refusal.detail.as_deref().filter(|detail| !detail.is_empty());
     let detail = detail.map(|detail| format!(" The platform says: {detail}.")).unwrap_or_default();
-    let text = format!("{}{} {}", refusal.reason.sentence(), detail.replace("..", "."), refusal.reason.next());
+    let text = format!("{}{} {}", refusal.reason.sentence(), detail.replace("..", "."), refusal.reason.next_step());
     let number = Some(refusal.reason.number());
     hub.notify(&session.id, Notice { platform: platform.to_owned(), mood: "bad", text, number });
 }
@@ -146,7 +146,7 @@ pub(crate) async fn disconnect(
         let text = if told {
             "Disconnected. The platform ended the authorization, and our tokens are deleted."
         } else {
-            "Disconnected. Our tokens are deleted. The platform could not be told: the customer can cut the connection there."
+            "Disconnected. Our tokens are deleted. The platform could not be told: the customer can cut it there."
         };
         Ok(text.to_owned())
     };
@@ -160,7 +160,8 @@ async fn fetched(hub: &Inner, connection: &Connection) -> Result<String, Refusal
     }
 }
 
-/// Fetches everything that the dashboard shows, for the chosen site. Answers the first refusal; what could be had is kept.
+/// Fetches everything that the dashboard shows, for the chosen site. Answers the first refusal; what could be had is
+/// kept.
 pub(crate) async fn fetch(hub: &Inner, connection: &Connection) -> Option<Refusal> {
     let shows = hub.vault.platform(&connection.platform).map(|platform| platform.profile.partner.shows.clone());
     let mut sections = Vec::new();
@@ -170,7 +171,7 @@ pub(crate) async fn fetch(hub: &Inner, connection: &Connection) -> Option<Refusa
         let content = match hub.vault.call(connection.id, &request).await {
             Ok(answer) => read(&answer),
             Err(refusal) => {
-                let says = format!("{} {}", refusal.reason.sentence(), refusal.reason.next());
+                let says = format!("{} {}", refusal.reason.sentence(), refusal.reason.next_step());
                 let is_over = matches!(refusal.reason, Reason::ReconnectNeeded | Reason::NotConnected);
                 first.get_or_insert(refusal);
                 if is_over {

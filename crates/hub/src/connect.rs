@@ -1,9 +1,9 @@
-//! The way to a platform, and the way back. The vault proves the return; here it is only taken in, once, and left at once: no page
-//! is shown under an address that holds a code that was good (SECURITY PV-06).
+//! The way to a platform, and the way back. The vault proves the return; here it is only taken in, once, and left at
+//! once: no page is shown under an address that holds a code that was good (SECURITY PV-06).
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::Extension;
 use causeway_protocol::params::Params;
 use causeway_protocol::{Reason, Refusal};
 use http::header::REFERRER_POLICY;

@@ -67,10 +67,24 @@ fn records(value: &Value) -> Option<Vec<&Map<String, Value>>> {
     Some(list.iter().filter_map(Value::as_object).collect())
 }
 
-/// What people look for first. A field's place is that of the first word that it holds.
+/// What people look for first. A field's place is that of the first of these that it is, or has among its words.
 const WORDS: &[&str] = &[
-    "id", "first_name", "name", "title", "subject", "last_name", "company", "status", "event_date", "start_date", "date",
-    "guest", "email", "description", "phone", "amount", "total", "source",
+    "id",
+    "first_name",
+    "last_name",
+    "name",
+    "title",
+    "subject",
+    "company",
+    "status",
+    "date",
+    "guest",
+    "email",
+    "description",
+    "phone",
+    "amount",
+    "total",
+    "source",
 ];
 
 fn columns<'a>(records: &[&'a Map<String, Value>]) -> Vec<&'a str> {
@@ -87,7 +101,8 @@ fn columns<'a>(records: &[&'a Map<String, Value>]) -> Vec<&'a str> {
 }
 
 fn rank(name: &str) -> usize {
-    WORDS.iter().position(|word| name == *word || (*word != "id" && name.contains(word))).unwrap_or(WORDS.len())
+    let is_or_has = |word: &str| name == word || (word != "id" && name.split('_').any(|part| part == word));
+    WORDS.iter().position(|word| is_or_has(word)).unwrap_or(WORDS.len())
 }
 
 /// `event_date` reads "Event date".
@@ -104,6 +119,8 @@ fn cell(name: &str, value: &Value) -> Cell {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
+        // 5440.0 is a number of a machine.
+        Value::Number(number) => number.to_string().trim_end_matches(".0").to_owned(),
         other => other.to_string(),
     };
     let mut shown: String = text.chars().take(CELL).map(|c| if c.is_control() { ' ' } else { c }).collect();

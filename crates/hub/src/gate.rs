@@ -1,5 +1,5 @@
-//! What stands before every address: the right host, no forms from elsewhere, a session, and headers that keep pages safe.
-//! Pages and actions find their session among the request's extensions.
+//! What stands before every address: the right host, no forms from elsewhere, a session, and headers that keep pages
+//! safe. Pages and actions find their session among the request's extensions.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -22,8 +22,8 @@ pub(crate) struct RequestId(pub(crate) String);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// No script, nothing from elsewhere, no frame around us. Ways to a platform are links, which no rule for forms hinders:
-/// a platform may send people through as many hosts of its own as it likes.
+/// No script, nothing from elsewhere, no frame around us. Ways to a platform are links, which no rule for forms
+/// hinders: a platform may send people through as many hosts of its own as it likes.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
@@ -37,7 +37,11 @@ pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Ne
     request.extensions_mut().insert(session.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = match check(hub, &request) {
-        Check::Pass => next.run(request).await,
+        // In a task of its own: a browser that goes away stops nothing half-way, and a panic is this request's alone.
+        Check::Pass => match tokio::spawn(next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => view::refused(hub, Reason::Internal.refuse(), &id, None),
+        },
         Check::Elsewhere(to) => reply::see_other(&to),
         Check::Refuse(reason) => view::refused(hub, reason.refuse(), &id, None),
     };
@@ -62,8 +66,8 @@ enum Check {
 fn check(hub: &Inner, request: &Request) -> Check {
     let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !host.eq_ignore_ascii_case(&hub.authority) {
-        // The same listener under another name of this machine: cookies know names, so people belong under ours. Anything
-        // else may be a stranger's name that leads to us (DNS rebinding).
+        // The same listener under another name of this machine: cookies know names, so people belong under ours.
+        // Anything else may be a stranger's name that leads to us (DNS rebinding).
         let is_reading = request.method() == Method::GET && request.uri().path() == "/";
         return if is_reading && is_alias(host, &hub.authority) {
             Check::Elsewhere(format!("{}/", hub.settings.origin))
@@ -88,7 +92,8 @@ fn is_alias(host: &str, ours: &str) -> bool {
     is_loopback(host) && is_loopback(ours) && port(host) == port(ours)
 }
 
-/// Fetch metadata first, Origin where a browser has none; without either no browser asks, and forms carry their mark anyway.
+/// Fetch metadata first, Origin where a browser has none; without either no browser asks, and forms carry their mark
+/// anyway.
 fn is_from_elsewhere(hub: &Inner, headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get(SEC_FETCH_SITE) {
         return !matches!(site.as_bytes(), b"same-origin" | b"none");

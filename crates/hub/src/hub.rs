@@ -1,12 +1,12 @@
-//! What the dashboard is made with, and what it remembers between two requests: data seen and notices, bounded, in memory.
-//! What is shown of it is `view.rs`'s.
+//! What the dashboard is made with, and what it remembers between two requests: data seen and notices, bounded, in
+//! memory. What is shown of it is `view.rs`'s.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use causeway_vault::Vault;
-use causeway_vault::clock::{Entropy, random};
+use causeway_vault::clock::Entropy;
 use http::Uri;
 
 use crate::data::Seen;
@@ -67,8 +67,6 @@ pub(crate) struct Inner {
     pub(crate) authority: String,
     pub(crate) is_https: bool,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// Binds forms to sessions; gone at the end of the process.
-    pub(crate) form_key: [u8; 32],
     pub(crate) seen: Mutex<HashMap<i64, Seen>>,
     notices: Mutex<HashMap<String, Notice>>,
 }
@@ -87,7 +85,6 @@ impl Hub {
             authority,
             is_https: settings.origin.starts_with("https://"),
             settings,
-            form_key: random(entropy.as_ref()),
             entropy,
             seen: Mutex::default(),
             notices: Mutex::default(),

@@ -1,8 +1,8 @@
-//! The partner's dashboard: connect customers, see that the connection lives, and understand what happened between the two.
-//! Tokens, their storage and their renewal are `causeway-vault`'s; this crate shows and asks.
+//! The partner's dashboard: connect customers, see that the connection lives, and understand what happened between the
+//! two. Tokens, their storage and their renewal are `causeway-vault`'s; this crate shows and asks.
 //!
-//! `router` is the table of addresses; `connect` is the way to a platform and back; `actions` are the buttons; `view` turns what
-//! the vault knows into what the templates show; `gate` guards every address.
+//! `router` is the table of addresses; `connect` is the way to a platform and back; `actions` are the buttons; `view`
+//! turns what the vault knows into what the templates show; `gate` guards every address.
 
 mod actions;
 mod assets;

@@ -66,9 +66,15 @@ mod tests {
 
     #[test]
     fn times_read_as_people_say_them() {
-        for (seconds, text) in
-            [(5, "less than a minute"), (60, "1 min"), (2_580, "43 min"), (3_600, "1 h"), (6_840, "1 h 54 min"), (90_000, "25 h"), (172_800, "2 days")]
-        {
+        for (seconds, text) in [
+            (5, "less than a minute"),
+            (60, "1 min"),
+            (2_580, "43 min"),
+            (3_600, "1 h"),
+            (6_840, "1 h 54 min"),
+            (90_000, "25 h"),
+            (172_800, "2 days"),
+        ] {
             assert_eq!(length(Seconds(seconds)), text);
         }
         let at = UnixTime(1_795_269_751);

@@ -196,6 +196,7 @@ pub struct Sweep {
 
 /// How a change ended. Errors of the engine itself are not outcomes.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "it is made once a write and moved once; a box would cost more")]
 pub enum Outcome {
     /// Durable.
     Applied(Applied),

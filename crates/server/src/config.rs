@@ -1,8 +1,9 @@
-//! Settings of `serve`: flags beat the environment, the environment beats the file; every problem is told at once, one line
-//! each, before anything listens. The table below is the flags, the environment, the file and the manual.
+//! Settings of `serve`: flags beat the environment, the environment beats the file; every problem is told at once, one
+//! line each, before anything listens. The table below is the flags, the environment, the file and the manual.
 
 mod resolve;
 mod sources;
+mod values;
 
 pub use resolve::{Serve, resolve};
 pub use sources::{Given, from_env, from_file, manual};
@@ -50,20 +51,23 @@ pub const SETTINGS: &[Setting] = &[
         name: "listen",
         value: "ADDR",
         default: Some("127.0.0.1:8081"),
-        prose: "Where the platform's two hosts are served. Beyond loopback it wants TLS or a trusted proxy. Port 0 is any free one.",
+        prose: "Where the platform's two hosts are served. Beyond loopback it wants TLS or a trusted proxy. Port 0 \
+             is any free one.",
         ..ONE
     },
     Setting {
         name: "admin_listen",
         value: "ADDR",
-        prose: "Where /metrics, /guard/check and the admin door are served. Off unless set. Beyond loopback it wants admin_key.",
+        prose: "Where /metrics, /guard/check and the admin door are served. Off unless set. Beyond loopback it wants \
+             admin_key.",
         ..ONE
     },
     Setting {
         name: "admin_key",
         value: "KEY",
         flag: false,
-        prose: "The admin door's bearer key, 16 characters or more. Without it one is made from the key ring and shown in the description.",
+        prose: "The admin door's bearer key, 16 characters or more. Without it one is made from the key ring and \
+             shown in the description.",
         ..ONE
     },
     Setting {
@@ -75,21 +79,18 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "api_url",
         value: "URL",
-        prose: "The API host as partners see it. By default the listener's own address. The Host header chooses between the two.",
+        prose: "The API host as partners see it. By default the listener's own address. The Host header chooses \
+             between the two.",
         ..ONE
     },
     Setting {
         name: "upstream",
         value: "URL",
-        prose: "The platform's own API, to which the guard forwards. Without it a sample API answers with the seeds' records.",
+        prose: "The platform's own API, to which the guard forwards. Without it a sample API answers with the seeds' \
+             records.",
         ..ONE
     },
-    Setting {
-        name: "tls_cert",
-        value: "FILE",
-        prose: "Certificate chain in PEM. Read again on SIGHUP.",
-        ..ONE
-    },
+    Setting { name: "tls_cert", value: "FILE", prose: "Certificate chain in PEM. Read again on SIGHUP.", ..ONE },
     Setting {
         name: "tls_key",
         value: "FILE",
@@ -106,7 +107,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "keys",
         value: "FILE",
-        prose: "The key file: a line `id base64(32 bytes)` per key, newest first, mode 0600. By default DIR.keys beside the data directory, made at first start.",
+        prose: "The key file: a line `id base64(32 bytes)` per key, newest first, mode 0600. By default DIR.keys \
+             beside the data directory, made at first start.",
         ..ONE
     },
     Setting {
@@ -125,13 +127,15 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "connections",
         value: "N",
-        prose: "Connections at once on a listener. By default half of the files that the process may open, at most 10000.",
+        prose: "Connections at once on a listener. By default half of the files that the process may open, at most \
+             10000.",
         ..ONE
     },
     Setting {
         name: "fault",
         value: "NAME[:VALUE][=PROBABILITY],…",
-        prose: "Misbehave on purpose, on loopback only: lose-reply, error-in-200, no-expiry, skew:90s, slow:2s, 500, rotate-twice.",
+        prose: "Misbehave on purpose, on loopback only: lose-reply, error-in-200, no-expiry, skew:90s, slow:2s, 500, \
+             rotate-twice.",
         ..ONE
     },
     Setting {

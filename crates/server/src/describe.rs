@@ -1,5 +1,5 @@
-//! The description of a running instance (CONTRACTS): addresses, paths, and what the seeds hold, secrets included. The file is
-//! written when the process is ready to serve, whole or not at all, for its owner only.
+//! The description of a running instance (CONTRACTS): addresses, paths, and what the seeds hold, secrets included. The
+//! file is written when the process is ready to serve, whole or not at all, for its owner only.
 
 use std::fs::OpenOptions;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! What happens without a request: sweeping what nobody needs, writing when connections were last used, forgetting cuts that
-//! no living token can be older than. Each job is a function that a test calls; the loops only keep time.
+//! What happens without a request: sweeping what nobody needs, writing when connections were last used, forgetting cuts
+//! that no living token can be older than. Each job is a function that a test calls; the loops only keep time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use crate::shared::{Edge, Shared};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
-/// A caller that goes away in the middle of a take-back leaves its entry unread; nobody serves what it killed for longer.
+/// A caller that goes away in the middle of a take-back leaves its entry unread; nobody serves what it killed for
+/// longer.
 const TAIL_EVERY: Duration = Duration::from_millis(250);
 /// Rows of each kind in one sweep: short, so that no request waits behind it.
 const SWEEP_ROWS: u32 = 1_000;

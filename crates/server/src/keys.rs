@@ -1,5 +1,5 @@
-//! Key files: read only where nobody else can read them, made at first start, and compared with the data they belong to.
-//! What a key is for is `protocol::seal`'s business; no key's content is ever part of a message.
+//! Key files: read only where nobody else can read them, made at first start, and compared with the data they belong
+//! to. What a key is for is `protocol::seal`'s business; no key's content is ever part of a message.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -44,7 +44,9 @@ pub fn read_secret_file(path: &Path, readable: Readable) -> Result<Zeroizing<Vec
         return Err(failed(&"not a file"));
     }
     if about.permissions().mode() & forbidden != 0 {
-        return Err(failed(&format!("others can read it: run `chmod {wanted}` on it, and replace what it holds if it may have been seen")));
+        return Err(failed(&format!(
+            "others can read it: run `chmod {wanted}` on it, and replace what it holds if it may have been seen"
+        )));
     }
     if own_user().is_some_and(|own| own != about.uid()) {
         return Err(failed(&"it belongs to another user than the one that runs this program"));
@@ -121,7 +123,8 @@ pub fn check(ring: &KeyRing, data: &Path, key_file: &str) -> Result<(), String> 
     let known: Vec<&SecretVerifier> = kept.iter().filter(|verifier| held.contains(&verifier.key_id)).collect();
     if let Some(other) = known.iter().find(|verifier| !ring.verify(CHECK_TEXT, std::slice::from_ref(*verifier))) {
         return Err(format!(
-            "{key_file}: key {} is not the one that {} was made with: nothing sealed with it could be opened. Put the right key file back",
+            "{key_file}: key {} is not the one that {} was made with: nothing sealed with it could be opened. Put \
+             the right key file back",
             other.key_id,
             data.display()
         ));

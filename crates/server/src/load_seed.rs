@@ -1,4 +1,5 @@
-//! Loads seeds into the store: once each (by digest), every field as written. What a seed file may hold is `seed`'s business.
+//! Loads seeds into the store: once each (by digest), every field as written. What a seed file may hold is `seed`'s
+//! business.
 
 use std::collections::HashMap;
 
@@ -7,6 +8,7 @@ use causeway_protocol::secret::{PasswordHash, Secret};
 use causeway_protocol::{AppId, Change, CustomerId, Outcome, Refusal, Row, ScopeSet, SiteId, UserId};
 use causeway_storage::Store;
 
+use crate::flows::passwords;
 use crate::node::Node;
 use crate::seed::{Seed, SeedApp, SeedCustomer, SeedPerson};
 
@@ -28,8 +30,8 @@ impl SeedFile {
     }
 }
 
-/// Loads a file unless it was loaded already. It is marked as loaded last: after a crash it is loaded again, which changes
-/// nothing that is right.
+/// Loads a file unless it was loaded already. It is marked as loaded last: after a crash it is loaded again, which
+/// changes nothing that is right.
 ///
 /// # Errors
 /// One line.
@@ -49,9 +51,9 @@ pub async fn load(node: &Node, file: &SeedFile) -> Result<(), String> {
         let owner = find(node, &customers, app.customer.as_deref()).await?;
         put_app(node, app, owner).await.map_err(failed)?;
     }
-    for (person, hash) in file.seed.people.iter().zip(hashes) {
+    let hashes = hashes.await.map_err(|why| format!("{}: {why}", file.name))?;
+    for (person, password) in file.seed.people.iter().zip(hashes) {
         let customer = find(node, &customers, person.customer.as_deref()).await?;
-        let password = hash.await.map_err(|error| format!("{}: {error}", file.name))?.map_err(failed)?;
         put_person(node, person, customer, password).await.map_err(failed)?;
     }
     node.apply(Change::MarkSeed(file.digest)).await.map_err(failed)?;
@@ -73,14 +75,31 @@ fn act(node: &Node, verb: &'static str) -> Act {
     Act { at: node.now(), actor: "seed".to_owned(), verb, subject: None, detail: String::new() }
 }
 
-type Hash = tokio::task::JoinHandle<Result<PasswordHash, Refusal>>;
+/// People are hashed on so many threads at once: each takes 19 MiB and a core.
+const LANES: usize = 2;
 
-fn hash_all(people: &[SeedPerson]) -> Vec<Hash> {
-    let hash = |person: &SeedPerson| {
-        let password = Secret::new(person.password.expose());
-        tokio::task::spawn_blocking(move || crate::flows::passwords::hash_now(password.expose()))
-    };
-    people.iter().map(hash).collect()
+type Hashed = Result<Vec<PasswordHash>, String>;
+
+/// Hashes everybody's password, in the order of the list, while the caller does something else.
+fn hash_all(people: &[SeedPerson]) -> impl Future<Output = Hashed> {
+    let lanes: Vec<_> = (0..LANES)
+        .map(|lane| {
+            let passwords = people.iter().skip(lane).step_by(LANES);
+            let passwords: Vec<Secret> = passwords.map(|person| Secret::new(person.password.expose())).collect();
+            tokio::task::spawn_blocking(move || {
+                passwords.iter().map(|password| passwords::hash_now(password.expose())).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let count = people.len();
+    async move {
+        let mut done = Vec::new();
+        for lane in lanes {
+            done.push(lane.await.map_err(|error| error.to_string())?.into_iter());
+        }
+        let in_order = (0..count).filter_map(|at| done[at % LANES].next());
+        in_order.collect::<Result<_, _>>().map_err(|refusal| refusal.description())
+    }
 }
 
 async fn find(
@@ -148,13 +167,7 @@ async fn put_person(
     customer: Option<CustomerId>,
     password: PasswordHash,
 ) -> Result<(), Refusal> {
-    let person = Person {
-        id: UserId(0),
-        email: seed.email.clone(),
-        role: seed.role,
-        customer,
-        password,
-        active: seed.active,
-    };
+    let person =
+        Person { id: UserId(0), email: seed.email.clone(), role: seed.role, customer, password, active: seed.active };
     node.apply(Change::PutPerson(person, act(node, "person.put"))).await.map(drop)
 }

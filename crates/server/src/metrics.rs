@@ -53,15 +53,14 @@ pub struct Metrics {
     pub refreshes: Counter,
     /// Successors handed out a second time.
     pub resends: Counter,
-    /// Take-backs written by this node.
-    pub take_backs: Counter,
     /// Requests that panicked.
     pub panics: Counter,
     /// Connections turned away at the door.
     pub shed: Counter,
     /// How long the token endpoint took.
     pub token_seconds: Histogram,
-    /// Live at scrape time: set by [`Metrics::render`].
+    // The rest is set at scrape time, by `render`.
+    take_backs: Gauge,
     feed_position: Gauge,
     taken_back: Gauge,
     customer_misses: Gauge<i64>,
@@ -71,6 +70,8 @@ pub struct Metrics {
 /// What is read at the moment of a scrape.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Live {
+    /// Feed entries that this process wrote.
+    pub take_backs: u64,
     /// The feed's counter as this node knows it.
     pub feed_position: u64,
     /// Subjects in the taken-back set.
@@ -89,10 +90,10 @@ impl Metrics {
             verdicts: Family::default(),
             refreshes: Counter::default(),
             resends: Counter::default(),
-            take_backs: Counter::default(),
             panics: Counter::default(),
             shed: Counter::default(),
             token_seconds: Histogram::new(BUCKETS),
+            take_backs: Gauge::default(),
             feed_position: Gauge::default(),
             taken_back: Gauge::default(),
             customer_misses: Gauge::default(),
@@ -109,7 +110,7 @@ impl Metrics {
         registry.register("guard_verdicts", "What the guard said", self.verdicts.clone());
         registry.register("refreshes", "Refresh tokens that moved on", self.refreshes.clone());
         registry.register("resends", "Successors handed out a second time", self.resends.clone());
-        registry.register("take_backs", "Take-backs written by this node", self.take_backs.clone());
+        registry.register("take_backs", "Take-backs written by this node since start", self.take_backs.clone());
         registry.register("panics", "Requests that panicked", self.panics.clone());
         registry.register("shed_connections", "Connections turned away: one source held too many", self.shed.clone());
         registry.register("token_seconds", "How long the token endpoint took", self.token_seconds.clone());
@@ -148,6 +149,7 @@ impl Metrics {
 
     /// The whole as text.
     pub fn render(&self, live: Live) -> String {
+        self.take_backs.set(live.take_backs.try_into().unwrap_or(i64::MAX));
         self.feed_position.set(live.feed_position.try_into().unwrap_or(i64::MAX));
         self.taken_back.set(live.taken_back.try_into().unwrap_or(i64::MAX));
         self.customer_misses.set(live.customer_misses.try_into().unwrap_or(i64::MAX));
@@ -163,4 +165,3 @@ impl Default for Metrics {
         Self::new()
     }
 }
-

@@ -38,6 +38,8 @@ pub struct Node {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Feed entries that this process wrote.
+    pub take_backs: AtomicU64,
     last_family: AtomicU64,
 }
 
@@ -59,7 +61,7 @@ impl Node {
         store.apply(Change::RaiseAccessLife(profile.token.access_life)).await?;
         let boot = store.boot().await?;
         let held = Held::new(TakenBack::new(boot.head, boot.cuts), boot.apps, boot.scopes);
-        Ok(Self { profile, origins, store, ring, held, clock, entropy, last_family: AtomicU64::new(0) })
+        Ok(Self { profile, origins, store, ring, held, clock, entropy, take_backs: AtomicU64::new(0), last_family: AtomicU64::new(0) })
     }
 
     /// The time.
@@ -100,6 +102,7 @@ impl Node {
         if applied.feed.is_empty() {
             return Ok(());
         }
+        self.take_backs.fetch_add(applied.feed.len() as u64, Ordering::Relaxed);
         // Durable but not read in: no guard may speak until it is.
         self.catch_up(&applied.feed).await.inspect_err(|_| self.held.owe(applied.position))
     }

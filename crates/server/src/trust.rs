@@ -23,9 +23,11 @@ impl Cidr {
     /// What is wrong, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let base: IpAddr = address.parse().map_err(|_| format!("\"{text}\" is not an address block such as 10.0.0.0/8"))?;
+        let base: IpAddr =
+            address.parse().map_err(|_| format!("\"{text}\" is not an address block such as 10.0.0.0/8"))?;
         let most = if base.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| format!("\"{text}\": the part after / is not a number"))?;
+        let bits =
+            bits.map_or(Ok(most), str::parse).map_err(|_| format!("\"{text}\": the part after / is not a number"))?;
         if bits > most {
             return Err(format!("\"{text}\": at most {most} bits"));
         }
@@ -74,14 +76,15 @@ impl TrustedProxies {
         self.0.iter().any(|block| block.contains(address))
     }
 
-    /// Where a request comes from: the peer or, behind a trusted proxy, the rightmost address of `X-Forwarded-For` that is
-    /// not one of our proxies. Whatever stands left of it was written by somebody we do not know.
+    /// Where a request comes from: the peer or, behind a trusted proxy, the rightmost address of `X-Forwarded-For` that
+    /// is not one of our proxies. Whatever stands left of it was written by somebody we do not know.
     pub fn source(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut known = peer.to_canonical();
         if !self.trusts(known) {
             return known;
         }
-        let values: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+        let values: Vec<&str> =
+            headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
         for hop in values.iter().rev().flat_map(|value| value.rsplit(',')).take(MAX_HOPS) {
             let Some(address) = address_of(hop.trim()) else { return known };
             known = address;

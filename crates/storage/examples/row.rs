@@ -39,9 +39,11 @@ fn main() -> Result<(), Failure> {
     sizes(&dir.join("data/causeway.db"), rows)?;
     let r64_file = dir.join("r64.db");
     r64_fill(&r64_file, rows)?;
-    println!("{:>28} {:>10} {:>10} {:>6}", "", "refresh/s", "R64/s", "ratio");
+    println!("{:>28} {:>10} {:>10} {:>6} {:>14}", "", "refresh/s", "R64/s", "ratio", "CPU us, R64's");
     for round in 1..=3 {
-        let r64 = r64_run(&r64_file, length, round)?;
+        let idle = cpu_seconds()?;
+        let (r64, r64_done) = r64_run(&r64_file, length, round)?;
+        let r64_cpu = (cpu_seconds()? - idle) * 1e6 / r64_done;
         for (name, batch, tasks) in [
             ("64 a commit", 64, 0),
             ("256 a commit", 256, 0),
@@ -49,14 +51,22 @@ fn main() -> Result<(), Failure> {
             ("apply, 256 tasks", 256, 256),
         ] {
             let store = Sqlite::open_with(&dir.join("data"), Options { batch, ..Options::default() })?;
-            let rate = if tasks == 0 {
+            let idle = cpu_seconds()?;
+            let (rate, done) = if tasks == 0 {
                 runtime.block_on(by_batch(&store, &mut chains, batch, length))?
             } else {
                 runtime.block_on(by_task(Arc::new(store), &mut chains, tasks, length))?
             };
-            println!("{name:>28} {rate:>10.0} {r64:>10.0} {:>6.2}", rate / r64);
+            let cpu = (cpu_seconds()? - idle) * 1e6 / done;
+            println!("{name:>28} {rate:>10.0} {r64:>10.0} {:>6.2} {cpu:>7.1} {r64_cpu:>6.1}", rate / r64);
         }
     }
+    let store = Arc::new(Sqlite::open(&dir.join("data"))?);
+    for tasks in [1, 64] {
+        let rate = runtime.block_on(by_reader(&store, &mut chains, tasks, length))?;
+        println!("{:>28} {rate:>10.0} a second", format!("standing, {tasks} tasks"));
+    }
+    drop(store);
     sizes(&dir.join("data/causeway.db"), rows)?;
     std::fs::remove_dir_all(&dir)?;
     Ok(())
@@ -229,7 +239,7 @@ fn now() -> Instant {
 }
 
 /// One caller that commits `batch` refreshes of families chosen at random.
-async fn by_batch(store: &Sqlite, chains: &mut [Chain], batch: usize, length: Duration) -> Result<f64, Failure> {
+async fn by_batch(store: &Sqlite, chains: &mut [Chain], batch: usize, length: Duration) -> Result<(f64, f64), Failure> {
     let (start, mut done) = (now(), 0_usize);
     while start.elapsed() < length {
         let mut picked: Vec<usize> =
@@ -245,11 +255,16 @@ async fn by_batch(store: &Sqlite, chains: &mut [Chain], batch: usize, length: Du
         }
         done += picked.len();
     }
-    Ok(done as f64 / start.elapsed().as_secs_f64())
+    Ok((done as f64 / start.elapsed().as_secs_f64(), done as f64))
 }
 
 /// As many callers, each with a share of the families, through the queue.
-async fn by_task(store: Arc<Sqlite>, chains: &mut Vec<Chain>, tasks: usize, length: Duration) -> Result<f64, Failure> {
+async fn by_task(
+    store: Arc<Sqlite>,
+    chains: &mut Vec<Chain>,
+    tasks: usize,
+    length: Duration,
+) -> Result<(f64, f64), Failure> {
     let (start, done) = (now(), Arc::new(AtomicU64::new(0)));
     let share = chains.len().div_ceil(tasks);
     let mut running = Vec::new();
@@ -272,7 +287,45 @@ async fn by_task(store: Arc<Sqlite>, chains: &mut Vec<Chain>, tasks: usize, leng
     for task in running {
         chains.extend(task.await?);
     }
+    let done = done.load(Ordering::Relaxed) as f64;
+    Ok((done / start.elapsed().as_secs_f64(), done))
+}
+
+/// The authoritative read of a token's subjects, through the readers.
+async fn by_reader(
+    store: &Arc<Sqlite>,
+    chains: &mut Vec<Chain>,
+    tasks: usize,
+    length: Duration,
+) -> Result<f64, Failure> {
+    let (start, done, all) = (now(), Arc::new(AtomicU64::new(0)), Arc::new(std::mem::take(chains)));
+    let mut running = Vec::new();
+    for task in 0..tasks {
+        let (store, done, all) = (Arc::clone(store), Arc::clone(&done), Arc::clone(&all));
+        running.push(tokio::spawn(async move {
+            let mut turn = task as u64;
+            while start.elapsed() < length {
+                turn = mix(turn);
+                let one = &all[(turn % all.len() as u64) as usize];
+                let read = store.standing(one.family, one.connection, one.app, one.customer, UserId(1)).await;
+                done.fetch_add(u64::from(read.is_ok_and(|found| found.family.is_some())), Ordering::Relaxed);
+            }
+        }));
+    }
+    for task in running {
+        task.await?;
+    }
+    *chains = Arc::into_inner(all).ok_or("a reader still runs")?;
     Ok(done.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64())
+}
+
+/// What this process has used of all processors so far.
+fn cpu_seconds() -> Result<f64, Failure> {
+    let about = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = about.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    // A tick is a hundredth of a second on every Linux that we build for.
+    Ok(ticks as f64 / 100.0)
 }
 
 /// Bytes on disk, table by table.
@@ -320,7 +373,7 @@ fn r64_fill(file: &Path, rows: u64) -> Result<(), Failure> {
 }
 
 /// R64: mark a random old row used, insert a new one, 64 a commit.
-fn r64_run(file: &Path, length: Duration, round: u64) -> Result<f64, Failure> {
+fn r64_run(file: &Path, length: Duration, round: u64) -> Result<(f64, f64), Failure> {
     let db = rusqlite::Connection::open(file)?;
     db.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096; PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824;",
@@ -337,5 +390,5 @@ fn r64_run(file: &Path, length: Duration, round: u64) -> Result<f64, Failure> {
         }
         batch.commit()?;
     }
-    Ok(done as f64 / start.elapsed().as_secs_f64())
+    Ok((done as f64 / start.elapsed().as_secs_f64(), done as f64))
 }

@@ -29,14 +29,10 @@ pub const EVERYTHING: Partner = Partner {
     redirect_uri: "https://everything.example/callback",
 };
 /// Confidential; id and secret full of characters that must be encoded.
-pub const ODD: Partner = Partner {
-    client_id: "odd:app+1",
-    secret: Some("p:+q%&ü /=r"),
-    redirect_uri: "https://odd.example/cb?a=b",
-};
+pub const ODD: Partner =
+    Partner { client_id: "odd:app+1", secret: Some("p:+q%&ü /=r"), redirect_uri: "https://odd.example/cb?a=b" };
 /// Public.
-pub const DESKTOP: Partner =
-    Partner { client_id: "desktop", secret: None, redirect_uri: "http://127.0.0.1/callback" };
+pub const DESKTOP: Partner = Partner { client_id: "desktop", secret: None, redirect_uri: "http://127.0.0.1/callback" };
 /// Confidential and private to the customer "4100".
 pub const REPORTS: Partner = Partner {
     client_id: "reports",

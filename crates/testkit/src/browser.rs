@@ -136,7 +136,8 @@ impl Page {
         for part in self.html.split("<form").skip(1) {
             let part = part.split("</form>").next().unwrap_or_default();
             let (head, body) = part.split_once('>').unwrap_or((part, ""));
-            let mut form = Form { action: attribute(head, "action"), method: attribute(head, "method"), ..Form::default() };
+            let mut form =
+                Form { action: attribute(head, "action"), method: attribute(head, "method"), ..Form::default() };
             for tag in body.split("<input").skip(1) {
                 let tag = tag.split('>').next().unwrap_or_default();
                 form.fields.push((attribute(tag, "name"), attribute(tag, "value")));
@@ -165,8 +166,11 @@ impl Page {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for part in self.html.split('<').skip(1) {
-            text.push(' ');
-            text.push_str(part.split_once('>').map_or("", |(_, rest)| rest));
+            let (tag, rest) = part.split_once('>').unwrap_or((part, ""));
+            let inline = ["bdi", "span", "a", "time", "b"]
+                .contains(&tag.trim_start_matches('/').split(' ').next().unwrap_or_default());
+            text.push_str(if inline { "" } else { " " });
+            text.push_str(rest);
         }
         unescape(&text).split_whitespace().collect::<Vec<_>>().join(" ")
     }
@@ -188,7 +192,9 @@ impl Form {
             field.unwrap_or_else(|| panic!("no field {name:?}")).1 = (*value).to_owned();
         }
         let pressed = self.buttons.iter().find(|(text, ..)| text == button);
-        pairs.extend(pressed.filter(|(_, name, _)| !name.is_empty()).map(|(_, name, value)| (name.clone(), value.clone())));
+        pairs.extend(
+            pressed.filter(|(_, name, _)| !name.is_empty()).map(|(_, name, value)| (name.clone(), value.clone())),
+        );
         pairs
     }
 

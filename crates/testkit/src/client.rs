@@ -194,7 +194,13 @@ impl Response {
                 headers.append(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value.trim()).ok()?);
             }
             let chunked = headers.get("transfer-encoding").is_some_and(|value| value == "chunked");
-            let body = if head_only { Vec::new() } else if chunked { unchunk(bytes)? } else { bytes.to_vec() };
+            let body = if head_only {
+                Vec::new()
+            } else if chunked {
+                unchunk(bytes)?
+            } else {
+                bytes.to_vec()
+            };
             return Some(Self { status, headers, body });
         }
     }
@@ -236,7 +242,8 @@ fn unchunk(mut bytes: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let end = bytes.windows(2).position(|two| two == b"\r\n")?;
-        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?.split(';').next()?.trim(), 16).ok()?;
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?.split(';').next()?.trim(), 16).ok()?;
         bytes = &bytes[end + 2..];
         if size == 0 {
             return Some(body);

@@ -88,8 +88,7 @@ impl Platform {
             family: node.family_id(),
             secret: FamilySecret(node.random()),
         };
-        let change =
-            consent::decide(&form, &request, Decision::Allow, &person, customer.as_ref(), &node.profile, now);
+        let change = consent::decide(&form, &request, Decision::Allow, &person, customer.as_ref(), &node.profile, now);
         let change: Change = change.expect("may be decided");
         let outcome = node.apply(change).await.expect("the store answers");
         let Outcome::Applied(applied) = outcome else { panic!("the decision was stale") };

@@ -69,7 +69,8 @@ pub fn forms(page: &str) -> Vec<Form> {
             "/form" => open = false,
             "input" if open => {
                 let kind = attribute("type");
-                let unchecked = matches!(kind.as_str(), "checkbox" | "radio") && !tag.attributes.contains_key("checked");
+                let unchecked =
+                    matches!(kind.as_str(), "checkbox" | "radio") && !tag.attributes.contains_key("checked");
                 if let Some(form) = forms.last_mut().filter(|_| !unchecked && tag.attributes.contains_key("name")) {
                     form.fields.push((attribute("name"), attribute("value")));
                 }
@@ -161,7 +162,9 @@ fn unescape(text: &str) -> String {
             "&quot" => Some('"'),
             "&nbsp" => Some(' '),
             numeric => numeric.strip_prefix("&#").and_then(|digits| {
-                let number = digits.strip_prefix(['x', 'X']).map_or_else(|| digits.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok());
+                let number = digits
+                    .strip_prefix(['x', 'X'])
+                    .map_or_else(|| digits.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok());
                 number.and_then(char::from_u32)
             }),
         };

@@ -21,4 +21,5 @@ pub use client::{Call, Response};
 pub use clock::{Chance, Clock};
 pub use grant::Consent;
 pub use person::Person;
+pub use causeway_server::http::faults::Plan;
 pub use platform::{Builder, Platform};

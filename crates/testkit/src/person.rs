@@ -138,8 +138,7 @@ impl Partner {
     /// The target of an authorization request on the login host, with these parameters besides `client_id`,
     /// `redirect_uri` and `response_type`.
     pub fn link(&self, platform: &Platform, more: &[(&str, &str)]) -> String {
-        let own =
-            [("response_type", "code"), ("client_id", self.client_id), ("redirect_uri", self.redirect_uri)];
+        let own = [("response_type", "code"), ("client_id", self.client_id), ("redirect_uri", self.redirect_uri)];
         format!("{}?{}", platform.profile().endpoints.authorize, form(&[&own[..], more].concat()))
     }
 }

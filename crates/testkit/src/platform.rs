@@ -267,8 +267,7 @@ impl Platform {
     /// Sends bytes to the API host; a reply is expected.
     pub async fn raw_api(&self, bytes: &[u8]) -> Response {
         let reply = raw(self.api_address(), bytes).await;
-        Response::parse(&reply, false)
-            .unwrap_or_else(|| panic!("no reply, but {:?}", String::from_utf8_lossy(&reply)))
+        Response::parse(&reply, false).unwrap_or_else(|| panic!("no reply, but {:?}", String::from_utf8_lossy(&reply)))
     }
 
     /// An app as the platform holds it.

@@ -18,6 +18,13 @@ use crate::timeline::{Outcome, StepKind};
 use crate::vault::{Inner, Vault};
 use crate::{show, speech};
 
+const SENT_THERE: &str = "The address says which app asks and for what. “state” ties the way back to this browser; \
+     “code_challenge” ties the code to this server.";
+const CAME_BACK: &str = "You allowed it, and came back with a code: good once, for a short time, and worthless to \
+     anybody who does not hold this app's secret and this server's verifier. “state” matched.";
+const TRADED: &str = "The server, not the browser, traded the code for two tokens. The access token goes with every \
+     call and ends soon; the refresh token gets the next pair.";
+
 impl Vault {
     /// Begins: answers the address to send this session's person to. The `state` in it is good once, for this session.
     ///
@@ -41,19 +48,16 @@ impl Vault {
             return Err(Reason::StoreBusy.about("people on their way to a platform"));
         }
         let shown = format!("GET {}", url.replacen(&state, &show::hidden(&state, ""), 1).replace('&', "\n  &"));
-        let meaning = format!(
-            "Your browser goes to {}. The address says which app asks and for what. “state” ties the way back to this \
-             browser; “code_challenge” ties the code to this server.",
-            platform.profile.name
-        );
+        let meaning = format!("Your browser goes to {}. {SENT_THERE}", platform.profile.name);
         inner.note((platform.key(), account), StepKind::Authorize, Outcome::Good, (shown, String::new()), meaning);
         Ok(url)
     }
 
     /// Ends it: the query that the person came back with, for the session that began it.
     ///
-    /// Errors: 900 the return is not this session's, was used or is too old · 901 another platform answers · 902 the platform
-    /// or the person said no · 903, 905, 911 the code did not become tokens. None leaves a half-made connection.
+    /// Errors: 900 the return is not this session's, was used or is too old · 901 another platform answers · 902 the
+    /// platform or the person said no · 903, 905, 911 the code did not become tokens. None leaves a half-made
+    /// connection.
     pub async fn finish(&self, platform: &str, session: Option<&str>, query: &Params) -> Result<Connection, Refusal> {
         let inner = &self.0;
         let platform = inner.platforms.get(platform).ok_or(Reason::NoSuchPage.refuse())?;
@@ -87,9 +91,7 @@ impl Vault {
             StepKind::Code,
             Outcome::Good,
             (shown_return(platform, query), String::new()),
-            "You allowed it, and came back with a code: good once, for a short time, and worthless to anybody who does not \
-             hold this app's secret and this server's verifier. “state” matched."
-                .to_owned(),
+            CAME_BACK.to_owned(),
         );
         // From here on, the browser may go away: what the platform hands out must not be lost.
         let (vault, key) = (self.clone(), platform.key().to_owned());
@@ -146,9 +148,7 @@ impl Inner {
                     let reply = reply::shown_tokens(platform, &answer);
                     match reply::tokens(platform, &answer, self.clock.now()) {
                         Ok(tokens) => {
-                            let meaning = "The server, not the browser, traded the code for two tokens. The access token goes with \
-                                           every call and ends soon; the refresh token gets the next pair.";
-                            self.note(of, StepKind::Tokens, Outcome::Good, (out.shown, reply), meaning.to_owned());
+                            self.note(of, StepKind::Tokens, Outcome::Good, (out.shown, reply), TRADED.to_owned());
                             return Ok(tokens);
                         }
                         Err(failure) => (failure, reply),

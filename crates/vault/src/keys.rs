@@ -1,9 +1,9 @@
-//! Encryption of what the vault keeps: envelopes under a master key that stands in a file of its own (SECURITY C-05, PV-05).
-//! Where the envelopes are stored does not belong here.
+//! Encryption of what the vault keeps: envelopes under a master key that stands in a file of its own (SECURITY C-05,
+//! PV-05). Where the envelopes are stored does not belong here.
 //!
-//! An envelope: version (1) · key id (2) · nonce (12) · wrapped data key (48) · nonce (12) · ciphertext · tag (16). Each has
-//! a data key of its own, so random nonces never meet. Associated data of both: table, row, field and key id; an envelope
-//! moved to another row or field does not open.
+//! An envelope: version (1) · key id (2) · nonce (12) · wrapped data key (48) · nonce (12) · ciphertext · tag (16).
+//! Each has a data key of its own, so random nonces never meet. Associated data of both: table, row, field and key id;
+//! an envelope moved to another row or field does not open.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};

@@ -1,8 +1,9 @@
-//! The partner's side: connect customers of any platform, keep their tokens encrypted and alive, call without a dead token.
-//! Pages do not belong here (`causeway-hub`); the rules of OAuth that both sides share are `causeway-protocol`'s.
+//! The partner's side: connect customers of any platform, keep their tokens encrypted and alive, call without a dead
+//! token. Pages do not belong here (`causeway-hub`); the rules of OAuth that both sides share are
+//! `causeway-protocol`'s.
 //!
-//! `speech` says, `reply` understands, `client` sends, `store` keeps; `connect` and `lifecycle` are the flows on top. Add a
-//! platform by its profile alone.
+//! `speech` says, `reply` understands, `client` sends, `store` keeps; `connect` and `lifecycle` are the flows on top.
+//! Add a platform by its profile alone.
 
 mod client;
 pub mod clock;

@@ -41,8 +41,9 @@ enum Next {
 impl Vault {
     /// Calls the platform's API.
     ///
-    /// Renews first if it is time; after a 401 renews once and repeats once. Errors: 904 a person must connect again · 906 the
-    /// permission is missing, renewing would not help · 907 the platform asks for fewer calls · 905 it cannot be reached.
+    /// Renews first if it is time; after a 401 renews once and repeats once. Errors: 904 a person must connect again ·
+    /// 906 the permission is missing, renewing would not help · 907 the platform asks for fewer calls · 905 it cannot
+    /// be reached.
     pub async fn call(&self, id: i64, request: &ApiRequest) -> Result<ApiReply, Refusal> {
         let inner = &self.0;
         let mut live = inner.usable(id).await?;
@@ -69,7 +70,8 @@ impl Vault {
         }
     }
 
-    /// Asks the platform which sites there are, and remembers them and the customer. Nothing happens where there are none.
+    /// Asks the platform which sites there are, and remembers them and the customer. Nothing happens where there are
+    /// none.
     pub async fn load_sites(&self, id: i64) -> Result<(), Refusal> {
         let connection = self.connection(id).await?;
         let Some(path) = self.0.platform_of(&connection)?.profile.partner.sites_path.clone() else { return Ok(()) };
@@ -121,6 +123,8 @@ impl Inner {
             Ok(answer) => understood(answer, repeatable),
             Err(why) => unreached(why, repeatable),
         };
+        let site = request.site.as_ref().map(|site| format!(" for site {site}")).unwrap_or_default();
+        let meaning = format!("{} {}{site}: {meaning}", request.method.word(), request.path);
         let reply = result.as_ref().map_or_else(|why| why.words().to_owned(), reply::shown_call);
         let of = (platform.key(), live.connection.account.as_str());
         self.note(of, StepKind::Call, outcome, (out.shown, reply), meaning);
@@ -170,25 +174,21 @@ fn understood(answer: &Answer, repeatable: bool) -> (Next, Outcome, String) {
             let (content_type, body) = (answer.content_type.clone(), answer.body.clone());
             let reply = ApiReply { status: answer.status, success, content_type, body };
             if success {
-                (
-                    Next::Return(reply),
-                    Outcome::Good,
-                    "The guard let the call through: the token is good for it.".to_owned(),
-                )
+                (Next::Return(reply), Outcome::Good, "the access token is good for it.".to_owned())
             } else {
-                bad(Next::Return(reply), "The token was accepted; the call itself was not.")
+                bad(Next::Return(reply), "the token was accepted; the call itself was not.")
             }
         }
         CallMeaning::TokenRefused => bad(
             Next::Renew,
-            "The platform does not accept the access token. One refresh is tried, and then the call once more.",
+            "the platform does not accept the access token. One refresh is tried, and then the call once more.",
         ),
         CallMeaning::PermissionMissing(scope) => {
             let refusal = Reason::PermissionMissing;
             let refusal = scope.map_or_else(|| refusal.refuse(), |scope| refusal.about(scope));
             bad(
                 Next::Refuse(refusal),
-                "The token is good, but lacks a permission. Refreshing would not help, so none is tried.",
+                "the token is good, but lacks a permission. Refreshing would not help, so none is tried.",
             )
         }
         CallMeaning::Throttled(asked) => {
@@ -197,12 +197,12 @@ fn understood(answer: &Answer, repeatable: bool) -> (Next, Outcome, String) {
             (
                 next,
                 Outcome::Wait,
-                "Too many calls. The vault waits as long as the platform asks, then repeats.".to_owned(),
+                "too many calls. The vault waits as long as the platform asks, then repeats.".to_owned(),
             )
         }
         CallMeaning::Failing(asked) => {
             let refusal = Reason::PlatformUnreachable.about(format!("it answered {}", answer.status));
-            let meaning = "The platform is in trouble. That says nothing about the connection.".to_owned();
+            let meaning = "the platform is in trouble. That says nothing about the connection.".to_owned();
             (if repeatable { Next::Repeat(asked, refusal) } else { Next::Refuse(refusal) }, Outcome::Wait, meaning)
         }
     }
@@ -213,7 +213,7 @@ fn unreached(why: &Unreached, repeatable: bool) -> (Next, Outcome, String) {
         Unreached::TooLarge => Reason::AnswerUnreadable.about(why.words()),
         _ => Reason::PlatformUnreachable.about(why.words()),
     };
-    let meaning = format!("No answer: {}. That says nothing about the connection.", why.words());
+    let meaning = format!("no answer, {}. That says nothing about the connection.", why.words());
     let again = repeatable && matches!(why, Unreached::Broken | Unreached::Slow);
     (if again { Next::Repeat(None, refusal) } else { Next::Refuse(refusal) }, Outcome::Wait, meaning)
 }

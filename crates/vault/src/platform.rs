@@ -32,7 +32,8 @@ impl Platform {
         &self.profile.key
     }
 
-    /// What is wrong with the addresses and names, one line each. Secrets travel to them, so plain http is for loopback only.
+    /// What is wrong with the addresses and names, one line each. Secrets travel to them, so plain http is for loopback
+    /// only.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (name, text) in

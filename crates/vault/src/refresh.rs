@@ -1,5 +1,5 @@
-//! Renewing: one refresh at a time per connection, the new pair on disk before anybody uses it, a lost answer asked for again
-//! under the same key. When to renew is decided here too; what a call does with the token is `lifecycle.rs`'s.
+//! Renewing: one refresh at a time per connection, the new pair on disk before anybody uses it, a lost answer asked for
+//! again under the same key. When to renew is decided here too; what a call does with the token is `lifecycle.rs`'s.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -32,13 +32,15 @@ pub(crate) enum Why {
 }
 
 impl Vault {
-    /// A new pair now, because a person asks. On a connection that the platform ended, this finds out whether it lives again.
+    /// A new pair now, because a person asks. On a connection that the platform ended, this finds out whether it lives
+    /// again.
     pub async fn refresh_now(&self, id: i64) -> Result<Connection, Refusal> {
         let connection = self.connection(id).await?;
         Ok(self.0.renew(id, connection.generation, Why::Asked).await?.connection)
     }
 
-    /// Renews every connection whose time has come. Answers how many were renewed; failures are retried at the next call.
+    /// Renews every connection whose time has come. Answers how many were renewed; failures are retried at the next
+    /// call.
     pub async fn renew_due(&self) -> Result<usize, Refusal> {
         let mut renewed = 0;
         for connection in self.connections().await? {
@@ -69,7 +71,8 @@ impl Inner {
         self.renews(connection) <= now && rests.get(&connection.id).is_none_or(|until| *until <= now)
     }
 
-    /// Replaces pair `seen`, unless that happened already. A caller that goes away does not stop it: the answer must be stored.
+    /// Replaces pair `seen`, unless that happened already. A caller that goes away does not stop it: the answer must be
+    /// stored.
     pub(crate) async fn renew(self: &Arc<Self>, id: i64, seen: i64, why: Why) -> Result<Live, Refusal> {
         let inner = Arc::clone(self);
         let task = tokio::spawn(async move {
@@ -159,24 +162,7 @@ impl Inner {
                 (Err(TokenFailure::Transient { why: words.clone(), retry_after: None }), words)
             }
         };
-        let (outcome, meaning) = match &result {
-            Ok(tokens) if tokens.refresh.is_some() => (
-                Outcome::Good,
-                "A new pair came, and was stored before it is used. The old refresh token is spent.".to_owned(),
-            ),
-            Ok(_) => (Outcome::Good, "A new access token came. The refresh token stays the same.".to_owned()),
-            Err(TokenFailure::InvalidGrant(_)) => (
-                Outcome::Bad,
-                "The platform does not honour the refresh token any more: a person must connect again. Nothing is retried.".to_owned(),
-            ),
-            Err(TokenFailure::Other { code, .. }) => {
-                (Outcome::Bad, format!("The platform refused for another reason ({code}). The connection is kept."))
-            }
-            Err(TokenFailure::Transient { why, .. }) => (
-                Outcome::Wait,
-                format!("No usable answer: {why}. That says nothing about the connection; the same request is repeated, under the same key."),
-            ),
-        };
+        let (outcome, meaning) = told(&result);
         let of = (platform.key(), live.connection.account.as_str());
         self.note(of, StepKind::Refresh, outcome, (out.shown, reply), meaning);
         result
@@ -195,5 +181,27 @@ impl Inner {
 
     async fn cannot_renew(&self, id: i64, seen: i64) -> Result<Live, Refusal> {
         self.ended(id, seen, "The access token has ended, and the platform gave no refresh token.".to_owned()).await
+    }
+}
+
+/// What the answer means, for the timeline.
+fn told(result: &Result<Tokens, TokenFailure>) -> (Outcome, String) {
+    match result {
+        Ok(tokens) if tokens.refresh.is_some() => (
+            Outcome::Good,
+            "A new pair came, and was stored before it is used. The old refresh token is spent.".to_owned(),
+        ),
+        Ok(_) => (Outcome::Good, "A new access token came. The refresh token stays the same.".to_owned()),
+        Err(TokenFailure::InvalidGrant(_)) => {
+            let meaning = "The platform does not honour the refresh token any more: a person must connect again.";
+            (Outcome::Bad, format!("{meaning} Nothing is tried again by itself."))
+        }
+        Err(TokenFailure::Other { code, .. }) => {
+            (Outcome::Bad, format!("The platform refused for another reason ({code}). The connection is kept."))
+        }
+        Err(TokenFailure::Transient { why, .. }) => {
+            let meaning = format!("No usable answer: {why}. That says nothing about the connection.");
+            (Outcome::Wait, format!("{meaning} The same request is repeated, under the same key."))
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! What a platform's answers mean: tokens, refusals, and whether to try again. Pure; the only place that knows HTTP's numbers.
-//! Strict in what must be there (an access token, Bearer), open to fields that it does not know.
+//! What a platform's answers mean: tokens, refusals, and whether to try again. Pure; the only place that knows HTTP's
+//! numbers. Strict in what must be there (an access token, Bearer), open to fields that it does not know.
 
 use bytes::Bytes;
 use causeway_protocol::UnixTime;
@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::platform::Platform;
 use crate::show;
+
+/// So many characters of an error's body are shown.
+const EXCERPT: usize = 400;
 
 /// A platform's answer, its body bounded.
 #[derive(Clone, Debug)]
@@ -193,16 +196,45 @@ pub fn shown_tokens(platform: &Platform, answer: &Answer) -> String {
     lines.join("\n")
 }
 
-/// An answer of the API for people: the beginning of the body.
+/// An answer of the API for people: an error as it is, data in outline.
 pub fn shown_call(answer: &Answer) -> String {
     let mut lines = vec![answer.status.to_string()];
     lines.extend(answer.challenge.as_ref().map(|text| format!("WWW-Authenticate: {}", show::excerpt(text, 300))));
     lines.extend(answer.retry_after.map(|wait| format!("Retry-After: {}", wait.0)));
-    let body = String::from_utf8_lossy(&answer.body);
-    if !body.is_empty() {
-        lines.push(show::excerpt(&body, 400));
+    if is_success(answer.status) {
+        // The customer's data stay out of the timeline: their outline is enough to understand the call.
+        lines.push(format!("{} bytes", answer.body.len()));
+        lines.extend(serde_json::from_slice(&answer.body).ok().map(|value| outline(&value)));
+    } else if !answer.body.is_empty() {
+        let beginning = &answer.body[..answer.body.len().min(4 * EXCERPT)];
+        lines.push(show::excerpt(&String::from_utf8_lossy(beginning), EXCERPT));
     }
     lines.join("\n")
+}
+
+/// The shape of an answer without its values: names, and how many of what.
+fn outline(value: &Value) -> String {
+    let names = |fields: &Map<String, Value>| {
+        let names: Vec<String> = fields.keys().take(20).map(|name| show::excerpt(name, 40)).collect();
+        format!("{{ {}{} }}", names.join(", "), if fields.len() > 20 { ", …" } else { "" })
+    };
+    let of = |value: &Value| match value {
+        Value::Array(items) => match items.first() {
+            Some(Value::Object(first)) => format!("{} × {}", items.len(), names(first)),
+            _ => format!("{} items", items.len()),
+        },
+        Value::Object(fields) => names(fields),
+        Value::Number(number) => number.to_string(),
+        Value::String(_) => "text".to_owned(),
+        other => other.to_string(),
+    };
+    match value {
+        Value::Object(fields) => {
+            let line = |(name, value): (&String, &Value)| format!("{} = {}", show::excerpt(name, 40), of(value));
+            fields.iter().take(20).map(line).collect::<Vec<_>>().join("\n")
+        }
+        other => of(other),
+    }
 }
 
 fn object(body: &[u8]) -> Option<Map<String, Value>> {

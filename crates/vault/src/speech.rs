@@ -1,5 +1,5 @@
-//! What the vault says to a platform: the authorize URL, the token, revocation and API requests. Pure; the profile drives all.
-//! Nothing is sent from here, and what comes back is read in `reply.rs`.
+//! What the vault says to a platform: the authorize URL, the token, revocation and API requests. Pure; the profile
+//! drives all. Nothing is sent from here, and what comes back is read in `reply.rs`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -188,8 +188,8 @@ impl Inner {
         Arc::clone(gates.entry(id).or_default())
     }
 
-    /// When the vault renews the access token: ahead of its end, spread by a jitter that is the pair's own (SECURITY PV-03). A
-    /// short-lived token is renewed at half its life, so that no platform's setting makes a refresh loop.
+    /// When the vault renews the access token: ahead of its end, spread by a jitter that is the pair's own (SECURITY
+    /// PV-03). A short-lived token is renewed at half its life, so that no platform's setting makes a refresh loop.
     pub(crate) fn renews(&self, connection: &Connection) -> UnixTime {
         let Some(platform) = self.platforms.get(&connection.platform) else { return connection.access_ends };
         let ahead = platform.profile.partner.refresh_ahead.0;
@@ -200,8 +200,8 @@ impl Inner {
         connection.access_ends - Seconds((ahead + jitter).min(half))
     }
 
-    /// The pause before try number `attempt` + 1: what the platform asks for, else doubling, with up to a quarter more by
-    /// chance, so that many partners do not return at once. `None`: longer than anybody should wait for an answer.
+    /// The pause before try number `attempt` + 1: what the platform asks for, else doubling, with up to a quarter more
+    /// by chance, so that many partners do not return at once. `None`: longer than anybody should wait for an answer.
     pub(crate) fn wait(&self, attempt: u32, asked: Option<Seconds>) -> Option<Duration> {
         let own = self.limits.back_off.saturating_mul(1 << attempt.min(6));
         let noise: [u8; 1] = crate::clock::random(self.entropy.as_ref());

@@ -1,6 +1,7 @@
 //! `kill -9` in the middle of refresh traffic, over and over.
 //!
 //! After each: every pair that a client received works, a retry under its key is answered, nothing spent works again.
+//! With a power cut, every write that was not synced is gone as well.
 
 use std::fs;
 use std::thread;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::power::Power;
 use super::rig::{self, Rig};
 use crate::house::House;
 use crate::server::{Beside, spawn};
@@ -16,14 +18,17 @@ use crate::shell;
 /// Chains under traffic beyond those that the checks use up.
 const CHAINS: u64 = 64;
 
-/// `kills` times.
-pub(crate) fn prove(house: &House, kills: u64) -> Result<(), String> {
-    let rig = Rig::new(house, "kill", &rig::free_address()?)?;
+/// `kills` times, each with a cut of the current if `power_cut`.
+pub(crate) fn prove(house: &House, kills: u64, power_cut: bool) -> Result<(), String> {
+    let mut rig = Rig::new(house, if power_cut { "power" } else { "kill" }, &rig::free_address()?)?;
+    let power = if power_cut { Some(Power::new(house, &rig.data)?) } else { None };
+    rig.environment = power.as_ref().map_or(Vec::new(), Power::environment);
     let chains = rig.file("chains")?;
     let server = rig.start()?;
     rig.load(&server, "connect", &["--count", &(CHAINS + kills).to_string(), "--chains", &chains])?;
     server.stop()?;
     let (mut restart_ms, mut moved, mut uncertain) = (Vec::new(), 0, 0);
+    let (mut undone, mut syncs) = (0, 0);
     for round in 0..=kills {
         let server = rig.start()?;
         restart_ms.push(server.start_ms);
@@ -37,6 +42,11 @@ pub(crate) fn prove(house: &House, kills: u64) -> Result<(), String> {
         // Spread over the writer's cycle, and the same in every run.
         thread::sleep(Duration::from_millis(120 + (round * 37) % 160));
         server.kill()?;
+        if let Some(power) = &power {
+            let (writes, synced) = power.cut()?;
+            undone += writes;
+            syncs += synced;
+        }
         let said = traffic.end()?;
         moved += said["moved"].as_u64().unwrap_or(0);
         uncertain += said["uncertain"].as_u64().unwrap_or(0);
@@ -47,11 +57,17 @@ pub(crate) fn prove(house: &House, kills: u64) -> Result<(), String> {
     if moved == 0 || uncertain == 0 {
         return Err(format!("the kills hit no traffic: {moved} moves, {uncertain} without a reply"));
     }
+    if power_cut && (undone == 0 || syncs == 0) {
+        return Err(format!("the cuts lost nothing: {undone} writes undone, {syncs} syncs seen"));
+    }
     restart_ms.sort_by(f64::total_cmp);
     let (middle, worst) = (restart_ms[restart_ms.len() / 2], restart_ms[restart_ms.len() - 1]);
     println!(
         "  {kills} kills in {moved} refreshes, {uncertain} of them without a reply; nothing lost, nothing spent twice"
     );
+    if power_cut {
+        println!("  {undone} unsynced writes were undone; {syncs} syncs were seen");
+    }
     println!("  ready again after {middle:.0} ms (median), {worst:.0} ms (worst)");
     Ok(())
 }

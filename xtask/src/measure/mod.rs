@@ -6,11 +6,13 @@ mod figures;
 mod growth;
 mod kill;
 mod machine;
+mod power;
 mod report;
 mod rig;
 mod rounds;
 
 use crate::house::House;
+use crate::shell;
 use crate::steps;
 
 pub(crate) use report::markdown;
@@ -69,7 +71,7 @@ pub(crate) fn bench(house: &House, arguments: &[String]) -> Result<bool, String>
 
 /// `cargo xtask prove NAME [SIZE]`.
 pub(crate) fn prove(house: &House, arguments: &[String]) -> Result<bool, String> {
-    let name = arguments.first().ok_or("say what to prove: kill, growth")?;
+    let name = arguments.first().ok_or("say what to prove: kill, power, sequences, growth")?;
     let size = arguments.get(1).map(|size| size.parse().map_err(|_| format!("{size} is no number"))).transpose()?;
     steps::build_release(house)?;
     match proof(house, name, size) {
@@ -85,8 +87,16 @@ pub(crate) fn prove(house: &House, arguments: &[String]) -> Result<bool, String>
 /// One proof, at its full size unless told otherwise.
 pub(crate) fn proof(house: &House, name: &str, size: Option<u64>) -> Result<(), String> {
     match name {
-        "kill" => kill::prove(house, size.unwrap_or(200)),
+        "kill" => kill::prove(house, size.unwrap_or(200), false),
+        "power" => kill::prove(house, size.unwrap_or(200), true),
+        "sequences" => sequences(),
         "growth" => growth::prove(house, size.unwrap_or(100_000)),
-        other => Err(format!("there is no proof `{other}`: kill, growth")),
+        other => Err(format!("there is no proof `{other}`: kill, power, sequences, growth")),
     }
+}
+
+/// Random sequences over both engines, many more than in every test run.
+fn sequences() -> Result<(), String> {
+    let words = ["test", "--release", "-p", "causeway-server", "--test", "it", "--", "--ignored", "--nocapture"];
+    shell::run(shell::cargo(words.into_iter().chain(["prove_sequences"])))
 }

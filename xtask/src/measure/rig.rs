@@ -27,6 +27,8 @@ pub(crate) struct Rig<'h> {
     profile: PathBuf,
     seed: PathBuf,
     listen: String,
+    /// What the server's environment holds besides.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl<'h> Rig<'h> {
@@ -41,7 +43,7 @@ impl<'h> Rig<'h> {
         write(&profile, &text)?;
         let seed = house.target(&format!("run/{name}/seed.toml"))?;
         write(&seed, &seed_text())?;
-        Ok(Self { house, name: name.into(), data, profile, seed, listen: listen.into() })
+        Ok(Self { house, name: name.into(), data, profile, seed, listen: listen.into(), environment: Vec::new() })
     }
 
     /// Starts the server.
@@ -52,7 +54,7 @@ impl<'h> Rig<'h> {
         arguments.extend(["--admin-listen", "127.0.0.1:0"]);
         // Always named, so that the description holds the apps' secrets; it loads idempotently.
         arguments.extend(["--seed", &seed]);
-        Server::start(self.house, &self.name, &arguments)
+        Server::start_in(self.house, &self.name, &arguments, &self.environment)
     }
 
     /// A scratch file of this rig.

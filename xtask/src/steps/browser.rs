@@ -8,17 +8,24 @@ use crate::server::{Server, fresh_directory};
 use crate::shell;
 use crate::tally::Tally;
 
-/// Plays the story against a demo.
+/// Plays it with and without script, each against a fresh demo.
 pub(crate) fn run(house: &House) -> Result<Tally, String> {
     install::run(house)?;
+    let mut tally = Tally::default();
+    for mode in ["no-script", "script"] {
+        tally += story(house, mode)?;
+    }
+    Ok(tally)
+}
+
+fn story(house: &House, mode: &str) -> Result<Tally, String> {
     let data = fresh_directory(house, "browser-data")?;
     let demo =
         Server::start(house, "browser", &["demo", "--listen", "127.0.0.1:0", "--data", &data.to_string_lossy()])?;
-    let shots = house.target("screenshots/story.log")?;
-    let shots = shots.parent().unwrap_or(&shots).to_string_lossy().into_owned();
     let script = house.target("clients/node/story.mjs")?;
-    let mut story = shell::command("node", [script.as_os_str(), demo.describe.as_os_str()]);
-    story.arg(shots);
+    let shots = house.target("screenshots")?;
+    let mut story = shell::command("node", [script, demo.describe.clone(), shots]);
+    story.arg(mode);
     let (good, said) = shell::tee(story)?;
     let mut tally = Tally::default();
     for line in said.lines() {
@@ -29,10 +36,10 @@ pub(crate) fn run(house: &House) -> Result<Tally, String> {
         }
     }
     if !good && tally.failed == 0 {
-        tally += Tally::fail("browser: the story broke off");
+        tally += Tally::fail(format!("browser: the story broke off ({mode})"));
     }
     if tally.passed + tally.failed == 0 {
-        tally += Tally::fail("browser: the story checked nothing");
+        tally += Tally::fail(format!("browser: the story checked nothing ({mode})"));
     }
     tally += Tally::of("browser: the demo stops well", demo.stop());
     Ok(tally)

@@ -58,7 +58,7 @@ pub(crate) fn run(house: &House, only: &[String]) -> Result<bool, String> {
     }
     println!("\n{}", lines.join("\n"));
     for failure in &sum.failures {
-        println!("FAILED {failure}");
+        println!("FAILED {}", failure.lines().next().unwrap_or_default());
     }
     println!("{} passed, {} failed", sum.passed, sum.failed);
     Ok(sum.failed == 0)

@@ -21,7 +21,8 @@ fn good_files_of_every_kind_pass() {
 #[test]
 fn all_problems_of_all_files_are_told_with_their_lines() {
     let dir = Dir::new();
-    let broken = PROFILE.replacen("[policy]", "[policy]\nnonsense = 1", 1).replacen("[brand]", "[brand]\nshade = \"x\"", 1);
+    let broken =
+        PROFILE.replacen("[policy]", "[policy]\nnonsense = 1", 1).replacen("[brand]", "[brand]\nshade = \"x\"", 1);
     let line_of = |text: &str, what: &str| text.lines().position(|line| line.starts_with(what)).map_or(0, |at| at + 1);
     let (first, second) = (line_of(&broken, "shade"), line_of(&broken, "nonsense"));
     let profile = dir.file("broken.toml", &broken);
@@ -44,7 +45,9 @@ fn files_that_cannot_be_read_or_are_no_toml_are_told() {
     std::fs::write(&binary, [0xff, 0xfe, 0x00]).unwrap();
     let (code, _, err) = ended(causeway([&std::path::PathBuf::from("check"), &torn, &missing, &binary]));
     assert_eq!(code, 2);
-    for said in ["torn.toml: line 2", "missing.toml: No such file", "binary.toml: line 1, column 1: the file is not UTF-8"] {
+    for said in
+        ["torn.toml: line 2", "missing.toml: No such file", "binary.toml: line 1, column 1: the file is not UTF-8"]
+    {
         assert!(err.contains(said), "{said} in {err}");
     }
 }

@@ -44,7 +44,10 @@ fn the_description_has_the_shape_that_others_rely_on() {
         assert!(app["redirect_uris"].is_array());
     }
     let first = (&apps[0]["status"], &apps[0]["kind"], &apps[0]["visibility"]);
-    assert_eq!((first.0.as_str(), first.1.as_str(), first.2.as_str()), (Some("approved"), Some("confidential"), Some("public")));
+    assert_eq!(
+        (first.0.as_str(), first.1.as_str(), first.2.as_str()),
+        (Some("approved"), Some("confidential"), Some("public"))
+    );
     let callback = format!("{}/callback/tripleseat", all["hub"].as_str().unwrap());
     assert!(apps[0]["redirect_uris"].as_array().unwrap().contains(&Value::from(callback)));
     people.iter().for_each(|person| texts(person, &["email", "password", "role"]));
@@ -118,7 +121,11 @@ fn data_that_was_asked_for_stays() {
     assert_eq!(platform["admin_key"], key, "the same keys");
     // The dashboard may be on another port: the app returns there, and nowhere else that the seed does not say.
     let uris = platform["apps"][0]["redirect_uris"].as_array().unwrap().clone();
-    assert_eq!(uris.iter().filter(|uri| uri.as_str().unwrap().ends_with("/callback/tripleseat")).count(), 1, "{uris:?}");
+    assert_eq!(
+        uris.iter().filter(|uri| uri.as_str().unwrap().ends_with("/callback/tripleseat")).count(),
+        1,
+        "{uris:?}"
+    );
     assert_eq!(second.stop("TERM").0, 0);
 }
 

@@ -49,6 +49,12 @@ pub(crate) fn causeway<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<I
     command
 }
 
+/// How long something took: these tests watch another process, whose clock nobody can hold.
+#[allow(clippy::disallowed_methods, reason = "a child process lives in real time")]
+fn stopwatch() -> Instant {
+    Instant::now()
+}
+
 /// Runs it to its end: exit code, standard output, standard error.
 pub(crate) fn ended(mut command: Command) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
@@ -68,7 +74,7 @@ impl Running {
         let _stale = fs::remove_file(describe);
         command.arg("--describe").arg(describe).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = Self { child: command.spawn().unwrap(), describe: describe.to_owned() };
-        let begun = Instant::now();
+        let begun = stopwatch();
         while !describe.exists() {
             if let Some(status) = running.child.try_wait().unwrap() {
                 let (out, err) = running.said();
@@ -101,7 +107,7 @@ impl Running {
 
     /// Asks it to stop: exit code, how long it took, standard output, standard error.
     pub(crate) fn stop(mut self, signal: &str) -> (i32, Duration, String, String) {
-        let begun = Instant::now();
+        let begun = stopwatch();
         self.signal(signal);
         let status = self.child.wait().unwrap();
         let took = begun.elapsed();
@@ -128,7 +134,8 @@ impl Drop for Running {
 /// A request to an origin (`http://127.0.0.1:1`): status and body.
 pub(crate) fn http(method: &str, origin: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
     let host = origin.strip_prefix("http://").unwrap();
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    let mut head =
+        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
     let mut stream = TcpStream::connect(host).unwrap();
     stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();

@@ -36,7 +36,8 @@ scopes = "read"
 
 fn serve(dir: &Dir) -> Command {
     let seed = dir.file("seed.toml", SEED);
-    let mut command = causeway(["serve", "--profile", "tripleseat", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let mut command =
+        causeway(["serve", "--profile", "tripleseat", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     command.arg("--data").arg(dir.path("data")).arg("--seed").arg(seed);
     command
 }
@@ -135,7 +136,8 @@ fn r_31_each_problem_is_one_line_and_nothing_listens() {
     let key = dir.file("open.keys", "1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let config = dir.file("config.toml", "listen = 7\nlissen = \"x\"\n");
-    let mut command = causeway(["serve", "--profile", "nothing", "--login-url", "http://login.example", "--trusted-proxy", "x"]);
+    let mut command =
+        causeway(["serve", "--profile", "nothing", "--login-url", "http://login.example", "--trusted-proxy", "x"]);
     command.arg("--data").arg(dir.path("data")).arg("--keys").arg(&key).arg("--config").arg(config);
     let (code, out, err) = ended(command);
     assert_eq!((code, out.as_str()), (2, ""));
@@ -198,7 +200,8 @@ fn config_prints_what_a_file_may_say() {
     assert_eq!((code, err.as_str()), (0, ""));
     let dir = Dir::new();
     let file = dir.file("config.toml", &out);
-    let uncommented: String = out.lines().filter(|line| line.starts_with("# fault_seed = ")).map(|line| &line[2..]).collect();
+    let uncommented: String =
+        out.lines().filter(|line| line.starts_with("# fault_seed = ")).map(|line| &line[2..]).collect();
     let both = dir.file("both.toml", &format!("{out}\n{uncommented}\n"));
     for path in [file, both] {
         let mut command = serve(&dir);

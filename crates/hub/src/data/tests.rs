@@ -8,12 +8,13 @@ fn answer(status: u16, body: &str) -> ApiReply {
 
 #[test]
 fn the_telling_columns_come_first_in_every_envelope() {
-    let list = r#"[{"zz":1,"site_id":3,"created_at_utc":"x","status":"NEW","id":7,"first_name":"Ada","rooms":[1],"last_name":"L"}]"#;
+    let list = r#"[{"zz":1,"updated_at":"x","event_date":"d","site_id":3,"created_at_utc":"x","status":"NEW","id":7,
+        "first_name":"Ada","rooms":[1],"last_name":"L"}]"#;
     for body in [list.to_owned(), format!(r#"{{"results":{list}}}"#), format!(r#"{{"data":{list}}}"#)] {
         let table = read(&answer(200, &body)).unwrap();
-        assert_eq!(table.heads, ["ID", "First name", "Last name", "Status", "Zz"]);
+        assert_eq!(table.heads, ["ID", "First name", "Last name", "Status", "Event date", "Updated at"]);
         let texts: Vec<&str> = table.rows[0].iter().map(|cell| cell.text.as_str()).collect();
-        assert_eq!(texts, ["7", "Ada", "L", "NEW", "1"]);
+        assert_eq!(texts, ["7", "Ada", "L", "NEW", "d", "x"]);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The crate's one integration test binary: the public face, used as the other crates use it.
 //! What needs private items is tested beside them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod client_auth;
 mod draw;

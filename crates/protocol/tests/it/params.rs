@@ -54,8 +54,7 @@ fn t_12_any_bytes_are_read_or_refused() {
     let mut draw = Draw(7);
     for _ in 0..5_000 {
         let length = draw.below(80);
-        let text: Vec<u8> =
-            (0..length).map(|_| alphabet[draw.below(alphabet.len() as u64) as usize]).collect();
+        let text: Vec<u8> = (0..length).map(|_| alphabet[draw.below(alphabet.len() as u64) as usize]).collect();
         if let Ok(params) = Params::form(&text) {
             for name in ["a", "b", "c", ""] {
                 if let Ok(Some(value)) = params.get(name) {
@@ -71,10 +70,8 @@ fn az_08_any_value_survives_its_way_through_a_query() {
     let mut draw = Draw(8);
     for _ in 0..1_000 {
         let length = draw.below(40);
-        let value: String = (0..length)
-            .filter_map(|_| char::from_u32(draw.below(0x3000) as u32))
-            .filter(|c| !c.is_control())
-            .collect();
+        let value: String =
+            (0..length).filter_map(|_| char::from_u32(draw.below(0x3000) as u32)).filter(|c| !c.is_control()).collect();
         let url = append_query("https://x.example/cb?a=b", &[("state", &value), ("code", "c")]);
         let (_, query) = url.split_once('?').unwrap();
         let params = Params::form(query.as_bytes()).unwrap();

@@ -11,9 +11,7 @@ use causeway_protocol::records::{App, ClientKind, Family};
 use causeway_protocol::redeem::{AfterStale, Redemption, after_stale, decide};
 use causeway_protocol::time::Seconds;
 use causeway_protocol::token::{Bearer, Code};
-use causeway_protocol::{
-    AppId, Change, ConnectionId, CustomerId, FamilyId, Position, Reason, ScopeSet, UserId,
-};
+use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, FamilyId, Position, Reason, ScopeSet, UserId};
 
 use crate::sample::{NOON, app, ring};
 
@@ -148,7 +146,11 @@ fn cg_05_core_08_a_second_redemption_repudiates() {
     assert_eq!(family, bearer().family);
     let dead = with_family(|family| family.repudiated = true);
     let AfterStale::Refuse(refusal) = after_stale(&request(&app), &code(), &dead, &rules()) else { panic!() };
-    assert_eq!((refusal.reason, refusal.change), (Reason::CodeRedeemed, None), "a repudiated family is not written again");
+    assert_eq!(
+        (refusal.reason, refusal.change),
+        (Reason::CodeRedeemed, None),
+        "a repudiated family is not written again"
+    );
 }
 
 #[test]

@@ -156,7 +156,10 @@ fn r_01_the_key_of_the_move_gets_the_same_successor_until_it_expired() {
     // The same key one generation later was another move.
     let mut later = stands.clone();
     later.family.as_mut().unwrap().generation = 2;
-    assert_eq!(said(&with(Some(&key), None, 60), &token(1), &later, &rules()), Said::NoAndRepudiated(Reason::RefreshReused));
+    assert_eq!(
+        said(&with(Some(&key), None, 60), &token(1), &later, &rules()),
+        Said::NoAndRepudiated(Reason::RefreshReused)
+    );
 }
 
 #[test]

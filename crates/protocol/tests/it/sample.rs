@@ -5,9 +5,7 @@ use causeway_protocol::records::{App, AppStatus, ClientKind, Visibility};
 use causeway_protocol::seal::KeyRing;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::token::{AccessToken, Bearer, Code, RefreshToken, SiteSet};
-use causeway_protocol::{
-    AppId, AudienceId, ConnectionId, CustomerId, FamilyId, Position, ScopeSet, UnixTime, UserId,
-};
+use causeway_protocol::{AppId, AudienceId, ConnectionId, CustomerId, FamilyId, Position, ScopeSet, UnixTime, UserId};
 
 use crate::draw::Draw;
 

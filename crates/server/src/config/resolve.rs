@@ -1,14 +1,14 @@
 //! From what was said to settings that a platform can be started with, or to every reason why not.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use causeway_protocol::document;
 use causeway_protocol::profile::{self, Profile};
 use causeway_protocol::secret::Secret;
-use url::{Host, Url};
 
 use super::sources::{Given, from_file};
+use super::values::{address, connections, is_loopback_url, origin, upstream};
 use crate::http::faults::Plan;
 use crate::http::tls::{Tls, TlsFiles};
 use crate::load_seed::SeedFile;
@@ -69,8 +69,9 @@ pub(super) fn read_profile(named: &str) -> Result<Profile, Vec<String>> {
     let path = Path::new(named);
     if !named.contains('/') && path.extension().is_none() && !path.exists() {
         let known: Vec<&str> = profile::SHIPPED.iter().map(|(name, _)| *name).collect();
-        return profile::shipped(named)
-            .ok_or_else(|| vec![format!("profile \"{named}\": no such file, and the shipped ones are {}", known.join(", "))]);
+        return profile::shipped(named).ok_or_else(|| {
+            vec![format!("profile \"{named}\": no such file, and the shipped ones are {}", known.join(", "))]
+        });
     }
     let text = read_text(path)?;
     let key = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -148,7 +149,9 @@ impl Checks {
         let proxies = self.proxies();
         let public = listen.is_some_and(|address| !address.ip().is_loopback());
         if public && tls.is_none() && self.given.one("tls_cert").is_none() && proxies.0.is_empty() {
-            self.wrong("the listener is not on loopback: it wants --tls-cert and --tls-key, or a --trusted-proxy in front of it");
+            self.wrong(
+                "the listener is not on loopback: it wants --tls-cert and --tls-key, or a --trusted-proxy before it",
+            );
         }
         let login_url = self.parsed("login_url", origin);
         let api_url = self.parsed("api_url", origin);
@@ -222,7 +225,9 @@ impl Checks {
         for text in self.given.all("trusted_proxy").to_vec() {
             match Cidr::parse(&text) {
                 Ok(block) if block.is_everybody() => {
-                    self.wrong(format!("trusted_proxy = \"{text}\": that trusts everybody; name the proxy's own addresses"));
+                    self.wrong(format!(
+                        "trusted_proxy = \"{text}\": that trusts everybody; name the proxy's own addresses"
+                    ));
                 }
                 Ok(block) => blocks.push(block),
                 Err(why) => self.wrong(format!("trusted_proxy: {why}")),
@@ -238,7 +243,9 @@ impl Checks {
             self.wrong(format!("admin_key is shorter than {MIN_ADMIN_KEY} characters"));
         }
         if listen.is_some_and(|address| !address.ip().is_loopback()) && key.is_none() {
-            self.wrong("the admin listener is not on loopback: it wants a key (CAUSEWAY_ADMIN_KEY, or admin_key in the file)");
+            self.wrong(
+                "the admin listener is not on loopback: it wants a key (CAUSEWAY_ADMIN_KEY, or admin_key in the file)",
+            );
         }
         (listen, key)
     }
@@ -267,50 +274,5 @@ impl Checks {
                 self.wrong(format!("{}: holds a client secret of the demo, which everybody knows", file.name));
             }
         }
-    }
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "not an address and port, such as 127.0.0.1:8081 or [::1]:8081".to_owned())
-}
-
-fn connections(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| (1..=100_000).contains(n)).ok_or_else(|| "not a number from 1 to 100000".to_owned())
-}
-
-/// `https://login.example`: scheme, host, perhaps a port. Plain http only on loopback: codes and tokens travel there.
-fn origin(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|_| "not an address such as https://login.example".to_owned())?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err("not an address such as https://login.example".to_owned());
-    }
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    if !bare || !url.username().is_empty() || url.password().is_some() {
-        return Err("only a scheme, a host and perhaps a port, such as https://login.example".to_owned());
-    }
-    if url.scheme() == "http" && !is_loopback(&url) {
-        return Err("plain http is for loopback only: the issuer must be https".to_owned());
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-fn upstream(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|_| "not an address such as http://127.0.0.1:3000".to_owned())?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || url.query().is_some() {
-        return Err("not an address such as http://127.0.0.1:3000".to_owned());
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-fn is_loopback_url(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| is_loopback(&url))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
     }
 }

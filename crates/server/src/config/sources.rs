@@ -49,7 +49,11 @@ pub fn from_env(variables: impl Iterator<Item = (String, String)>) -> (Given, Ve
             None => warnings.push(format!("{variable} is no setting of this program, and is ignored")),
             Some(_) if value.is_empty() => {}
             Some(setting) if setting.many => {
-                value.split(',').map(str::trim).filter(|each| !each.is_empty()).for_each(|each| given.push(setting.name, each));
+                value
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|each| !each.is_empty())
+                    .for_each(|each| given.push(setting.name, each));
             }
             Some(setting) => given.push(setting.name, value),
         }
@@ -89,8 +93,8 @@ fn values(root: &Table<'_>, setting: &Setting) -> Vec<String> {
 /// The whole manual: a settings file in which everything is a comment and says its default.
 pub fn manual() -> String {
     let mut text = String::from(
-        "# Settings of `causeway serve`. A flag (--admin-listen) beats an environment variable (CAUSEWAY_ADMIN_LISTEN),\n\
-         # which beats this file (--config FILE). Unknown keys are refused.\n",
+        "# Settings of `causeway serve`. A flag (--admin-listen) beats a variable (CAUSEWAY_ADMIN_LISTEN), which beats\n\
+         # this file (--config FILE). Unknown keys are refused.\n",
     );
     for setting in SETTINGS {
         text.push('\n');

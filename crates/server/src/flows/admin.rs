@@ -1,5 +1,5 @@
-//! What the operator may do from outside (CONTRACTS, "The admin door"): switch, renew, narrow, cut, list. Who may knock is
-//! the door's business (`http::admin`).
+//! What the operator may do from outside (CONTRACTS, "The admin door"): switch, renew, narrow, cut, list. Who may knock
+//! is the door's business (`http::admin`).
 
 use std::sync::Arc;
 

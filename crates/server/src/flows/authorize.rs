@@ -1,5 +1,6 @@
 //! From an authorization request to a redirect: ask, let the person sign in, ask again, decide (TOKENS 5). Nothing is
-//! written before the decision; what is pending travels sealed in hidden fields only. HTML and cookies are the pages' own.
+//! written before the decision; what is pending travels sealed in hidden fields only. HTML and cookies are the pages'
+//! own.
 
 use std::sync::Arc;
 
@@ -107,8 +108,7 @@ pub async fn begin(
             None => Err((return_to, refusal.reason.number(), detail(&refusal))),
         },
     };
-    let pending =
-        Pending { request, transaction: node.random(), browser, expires_at: node.now() + PENDING_LIFE };
+    let pending = Pending { request, transaction: node.random(), browser, expires_at: node.now() + PENDING_LIFE };
     match who.filter(|_| !another) {
         Some(who) => go_on(node, pending, who).await,
         None => Ok(Answer::SignIn(sign_in_first(node, &pending))),
@@ -141,7 +141,8 @@ pub async fn go_on(node: &Node, pending: Pending, who: &SignedIn) -> Result<Answ
     let request = match &pending.request {
         Ok(request) => request.clone(),
         Err((return_to, number, detail)) => {
-            let reason = Reason::ALL.iter().find(|reason| reason.number() == *number).copied().unwrap_or(Reason::FormBroken);
+            let reason =
+                Reason::ALL.iter().find(|reason| reason.number() == *number).copied().unwrap_or(Reason::FormBroken);
             let refusal = if detail.is_empty() { reason.refuse() } else { reason.about(detail.clone()) };
             return Ok(Answer::Return(error_url(node, return_to, &refusal)));
         }
@@ -235,7 +236,8 @@ fn error_url(node: &Node, return_to: &ReturnTo, refusal: &Refusal) -> String {
     return_url(node, return_to, &[("error", refusal.reason.wire().word()), ("error_description", &description)])
 }
 
-/// The app as it stands now: it may have been switched off, or may have lost the redirect URI, since the page was shown.
+/// The app as it stands now: it may have been switched off, or may have lost the redirect URI, since the page was
+/// shown.
 fn standing_app(node: &Node, request: &Request) -> Result<Arc<App>, Shown> {
     let app = node.held.app(request.app).ok_or(Reason::AppUnknown)?;
     if app.status != AppStatus::Approved || !app.active {
@@ -294,4 +296,3 @@ fn open<T: Sealed>(node: &Node, sealed: &str) -> Result<T, Shown> {
         SealError::Junk | SealError::Forged => Reason::FormBroken.into(),
     })
 }
-

@@ -12,7 +12,8 @@ pub fn document(node: &Node) -> String {
     let at = |origin: &str, path: &str| Value::from(format!("{origin}{path}"));
     let proven = ["client_secret_basic", "client_secret_post"];
     // Some clients drop their secret when they read `none` (SECURITY MD-03): only where an app needs it.
-    let any_public = node.held.apps().iter().any(|app| app.kind == ClientKind::Public && app.status == AppStatus::Approved);
+    let any_public =
+        node.held.apps().iter().any(|app| app.kind == ClientKind::Public && app.status == AppStatus::Approved);
     let mut by_id = proven.to_vec();
     by_id.extend(any_public.then_some("none"));
     let scopes: Vec<&str> = profile.scopes.iter().map(|scope| scope.name.as_str()).collect();

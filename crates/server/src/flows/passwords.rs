@@ -1,9 +1,9 @@
-//! Passwords: Argon2id in PHC form, hashed in few places at once, and failures counted so that guessing is slow while who
-//! is right is never turned away (SECURITY UI-04, UI-06). Sessions are `session`'s.
+//! Passwords: Argon2id in PHC form, hashed in few places at once, and failures counted so that guessing is slow while
+//! who is right is never turned away (SECURITY UI-04, UI-06). Sessions are `session`'s.
 //!
-//! The password is always checked first; a throttle only changes what a *failure* is answered. What bounds a flood is the
-//! hashing itself: [`SLOTS`] at once, [`QUEUE`] waiting, and a place that failed often has one lane of its own, so that it
-//! cannot take the slots of others.
+//! The password is always checked first; a throttle only changes what a *failure* is answered. What bounds a flood is
+//! the hashing itself: [`SLOTS`] at once, [`QUEUE`] waiting, and a place that failed often has one lane of its own, so
+//! that it cannot take the slots of others.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -67,8 +67,8 @@ impl Default for SignIns {
 }
 
 impl SignIns {
-    /// Runs work that costs what a hash costs. The permits move into the work: a request that is given up does not free a
-    /// slot that is still used.
+    /// Runs work that costs what a hash costs. The permits move into the work: a request that is given up does not free
+    /// a slot that is still used.
     async fn run<T: Send + 'static>(
         &self,
         suspect: bool,
@@ -193,9 +193,7 @@ fn verify(password: &str, kept: &PasswordHash, salt: [u8; 16]) -> Verdict {
 }
 
 fn is_current(kept: &phc::PasswordHash) -> bool {
-    let current = |params: Params| {
-        (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES)
-    };
+    let current = |params: Params| (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES);
     kept.algorithm.as_str() == "argon2id" && kept.version == Some(19) && Params::try_from(kept).is_ok_and(current)
 }
 
@@ -257,7 +255,8 @@ mod tests {
     #[tokio::test]
     async fn ui_04_a_full_queue_sheds_and_suspects_keep_to_their_lane() {
         let sign_ins = SignIns::default();
-        let held: Vec<_> = (0..SUSPECT_QUEUE).map(|_| sign_ins.suspect_queue.clone().try_acquire_owned().unwrap()).collect();
+        let held: Vec<_> =
+            (0..SUSPECT_QUEUE).map(|_| sign_ins.suspect_queue.clone().try_acquire_owned().unwrap()).collect();
         assert_eq!(sign_ins.run(true, || 1).await, Err(Reason::SignInBusy.refuse()));
         assert_eq!(sign_ins.run(false, || 1).await, Ok(1), "others are served all the same");
         drop(held);

@@ -38,7 +38,8 @@ impl SignedIn {
         sha256(&[b"consent", &self.session.digest])
     }
 
-    /// What a form that does `what` must carry (SECURITY UI-01, attack 17): unguessable, of this session, for this deed.
+    /// What a form that does `what` must carry (SECURITY UI-01, attack 17): unguessable, of this session, for this
+    /// deed.
     pub fn token(&self, what: &str) -> String {
         URL_SAFE_NO_PAD.encode(sha256::<16>(&[b"form", &self.forms, what.as_bytes()]))
     }
@@ -61,7 +62,8 @@ pub async fn find(node: &Node, secret: Option<&str>) -> Result<Option<SignedIn>,
     if now.since(session.seen_at) >= IDLE || now.since(session.created_at) >= ABSOLUTE {
         return Ok(None);
     }
-    let Some(person) = node.store.person(session.person).await.map_err(refusal_of)?.filter(|person| person.active) else {
+    let Some(person) = node.store.person(session.person).await.map_err(refusal_of)?.filter(|person| person.active)
+    else {
         return Ok(None);
     };
     if now.since(session.seen_at) >= TOUCH_EVERY {

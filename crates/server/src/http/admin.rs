@@ -1,4 +1,5 @@
-//! The admin door (CONTRACTS): a bearer key, small JSON bodies, one call each. What a call does is `flows::admin`'s business.
+//! The admin door (CONTRACTS): a bearer key, small JSON bodies, one call each. What a call does is `flows::admin`'s
+//! business.
 
 use axum::body::Body;
 use axum::extract::{Path, State};

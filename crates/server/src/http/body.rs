@@ -72,9 +72,9 @@ pub async fn read(headers: &HeaderMap, body: Body) -> Result<Params, Refusal> {
     let format = match media.as_str() {
         "" | "application/x-www-form-urlencoded" => Format::Form,
         "application/json" => Format::Json,
-        "multipart/form-data" => {
-            Format::Multipart(multer::parse_boundary(content_type).map_err(|_| Reason::BodyUnreadable.about("boundary"))?)
-        }
+        "multipart/form-data" => Format::Multipart(
+            multer::parse_boundary(content_type).map_err(|_| Reason::BodyUnreadable.about("boundary"))?,
+        ),
         _ => return Err(Reason::MediaTypeUnknown.about(media)),
     };
     // A body that is packed is not unpacked: nothing here grows on its way in.
@@ -102,7 +102,8 @@ fn refuse_packed(headers: &HeaderMap, name: &HeaderName) -> Result<(), Refusal> 
 
 /// The whole body, if it is not larger than `limit` and keeps up. A body that announces more is not read at all.
 pub async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    let announced = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Reason::BodyTooLarge.refuse());
     }

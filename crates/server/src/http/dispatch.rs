@@ -1,5 +1,5 @@
-//! One request on its way in and out: its id and source, which table of routes it meets (Host), panics, faults, the log line
-//! and the counters. What a route answers does not belong here.
+//! One request on its way in and out: its id and source, which table of routes it meets (Host), panics, faults, the log
+//! line and the counters. What a route answers does not belong here.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -104,7 +104,7 @@ impl Site {
         let body = if body.is_end_stream() { Body::empty() } else { Body::new(PacedBody::new(body, &pace)) };
         let request = Request::from_parts(parts, body);
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let endpoint = self.names.get(&path).copied().unwrap_or(API);
+        let endpoint = self.name(&path);
 
         let mut response = match self.route(peer, &request) {
             Ok(table) => self.run(table, endpoint, request).await?,
@@ -122,6 +122,17 @@ impl Site {
             log::write(&log::Line { method, path: &path, endpoint, status, micros: nanos / 1000, id, source, refused });
         }
         Ok(response.map(|body| Reply::new(body, phase)))
+    }
+
+    fn name(&self, path: &str) -> &'static str {
+        let below = |base: &str| path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/'));
+        match self.names.get(path) {
+            Some(name) => name,
+            None if below("/static") => "static",
+            None if below("/admin") => "admin",
+            None if below(&self.edge.node.profile.endpoints.connected_apps) => CONNECTED,
+            None => API,
+        }
     }
 
     fn count(&self, endpoint: &'static str, response: &Response, refused: Option<Reason>, nanos: u64) {
@@ -183,6 +194,7 @@ async fn nothing_here() -> Response {
 }
 
 const HEALTH: &str = "health";
+const CONNECTED: &str = "connected-apps";
 
 fn names(edge: &Edge) -> HashMap<String, &'static str> {
     let paths = &edge.node.profile.endpoints;
@@ -204,15 +216,15 @@ fn names(edge: &Edge) -> HashMap<String, &'static str> {
         (&paths.token, TOKEN),
         (&paths.revoke, "revoke"),
         (&paths.introspect, "introspect"),
-        (&paths.connected_apps, "connected-apps"),
+        (&paths.connected_apps, CONNECTED),
     ];
     names.extend(own.into_iter().map(|(path, name)| (path.clone(), name)));
     names.extend(paths.refresh.iter().map(|path| (path.clone(), TOKEN)));
     names
 }
 
-/// What a request asks for: an absolute target's authority (RFC 9112 3.2.2), else Host. HTTP/1.1 must say one, and nobody may
-/// say two.
+/// What a request asks for: an absolute target's authority (RFC 9112 3.2.2), else Host. HTTP/1.1 must say one, and
+/// nobody may say two.
 fn host_of<B>(request: &Request<B>) -> Result<Option<&str>, Refusal> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next();

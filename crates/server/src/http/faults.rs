@@ -1,5 +1,5 @@
-//! Faults on purpose, for partners' tests: the token endpoint of a loopback instance misbehaves, with a chance that a seed
-//! makes repeatable. Nothing here is reachable without `--fault`.
+//! Faults on purpose, for partners' tests: the token endpoint of a loopback instance misbehaves, with a chance that a
+//! seed makes repeatable. Nothing here is reachable without `--fault`.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -119,7 +119,10 @@ fn one(item: &str) -> Result<Item, String> {
         "500" => Kind::Fail,
         "rotate-twice" => Kind::RotateTwice,
         _ => {
-            return Err("unknown; there are lose-reply, error-in-200, no-expiry, skew:90s, slow:2s, 500 and rotate-twice".to_owned());
+            return Err(
+                "unknown; there are lose-reply, error-in-200, no-expiry, skew:90s, slow:2s, 500 and rotate-twice"
+                    .to_owned(),
+            );
         }
     };
     Ok(Item::Fault(Fault { kind, chance: parsed.unwrap_or(1.0) }))

@@ -1,5 +1,5 @@
 //! What the layers hang on a request for the handlers behind them, and header values that several replies share.
-//! Who sets them: `log` (request id) and `listen` (source). Statuses do not belong here.
+//! `dispatch` sets them. Statuses do not belong here.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -1,5 +1,7 @@
 //! Is it alive, can it serve, what has it counted.
 
+use std::sync::atomic::Ordering;
+
 use axum::extract::State;
 use axum::response::Response;
 use causeway_protocol::Reason;
@@ -23,8 +25,12 @@ pub async fn ready(State(edge): State<Edge>) -> Response {
     }
     match edge.node.store.feed(edge.node.held.head(), 1).await {
         Err(error) => reply::refused(&crate::node::refusal_of(error)),
-        Ok(behind) if !behind.is_empty() => reply::refused(&Reason::GuardNotReady.refuse()),
-        Ok(_) => reply::text(PLAIN, "ready\n".to_owned()),
+        Ok(behind) if behind.is_empty() => reply::text(PLAIN, "ready\n".to_owned()),
+        // A write may be on its way in at this moment: not ready is only who cannot catch up.
+        Ok(_) => match edge.node.read_feed().await {
+            Ok(()) => reply::text(PLAIN, "ready\n".to_owned()),
+            Err(refusal) => reply::refused(&refusal),
+        },
     }
 }
 
@@ -32,6 +38,7 @@ pub async fn ready(State(edge): State<Edge>) -> Response {
 pub async fn metrics(State(edge): State<Edge>) -> Response {
     let held = &edge.node.held;
     let live = Live {
+        take_backs: edge.node.take_backs.load(Ordering::Relaxed),
         feed_position: held.head().counter(),
         taken_back: held.taken_back_len(),
         customer_misses: held.customer_misses(),

@@ -1,4 +1,5 @@
-//! The accept loop: who gets a connection, TLS, and how a listener stops. What a request means is `dispatch`'s business.
+//! The accept loop: who gets a connection, TLS, and how a listener stops. What a request means is `dispatch`'s
+//! business.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -93,12 +94,11 @@ impl Drop for Seat {
 }
 
 impl Listener {
-    /// Serves until `stop` says true, then drains: no new connections, idle ones are closed, requests in flight are answered.
+    /// Serves until `stop` says true, then drains: no new connections, idle ones are closed, requests in flight are
+    /// answered.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let seats = Arc::new(Seats {
-            free: Arc::new(Semaphore::new(self.limits.connections)),
-            by_address: Mutex::default(),
-        });
+        let seats =
+            Arc::new(Seats { free: Arc::new(Semaphore::new(self.limits.connections)), by_address: Mutex::default() });
         let for_connections = stop.clone();
         loop {
             tokio::select! {

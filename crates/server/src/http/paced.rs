@@ -1,5 +1,5 @@
-//! How long a client may take, phase by phase (SECURITY R-13): the head of a request, its body, reading our reply, silence
-//! between two requests. What is sent does not belong here.
+//! How long a client may take, phase by phase (SECURITY R-13): the head of a request, its body, reading our reply,
+//! silence between two requests. What is sent does not belong here.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -79,8 +79,8 @@ impl<S> Paced<S> {
         Self { io, pace, phase, seen: (HEAD, Instant::now()), waiting: None, stalled: None }
     }
 
-    /// Nothing has come: is it time to give up? The timer is left alone while it is early enough, so that a busy connection
-    /// arms it once in a while and not once a request.
+    /// Nothing has come: is it time to give up? The timer is left alone while it is early enough, so that a busy
+    /// connection arms it once in a while and not once a request.
     fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
         let phase = self.phase.now();
         if self.seen.0 != phase {

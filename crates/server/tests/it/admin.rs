@@ -1,5 +1,7 @@
 //! The admin door (CONTRACTS): each call, what it ends, and who is not let in.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
 use causeway_storage::Store;
 use causeway_testkit::actors::ACME;
 use causeway_testkit::world::{MARCO, OLIVIA};
@@ -137,13 +139,29 @@ async fn connections_are_listed_in_pages_and_cut() {
 async fn unknown_records_and_broken_bodies_are_refused() {
     let platform = Platform::start().await;
     let on = r#"{"active": true}"#;
-    for (kind, id) in [("apps", "nobody"), ("customers", "9"), ("people", "no@body"), ("people", "77"), ("sites", "9"), ("consumers", "1"), ("moons", "1")] {
-        assert_eq!(platform.at_admin(state(kind, id, on)).await.refused(), (404, "not_found".into(), 701), "{kind} {id}");
+    for (kind, id) in [
+        ("apps", "nobody"),
+        ("customers", "9"),
+        ("people", "no@body"),
+        ("people", "77"),
+        ("sites", "9"),
+        ("consumers", "1"),
+        ("moons", "1"),
+    ] {
+        assert_eq!(
+            platform.at_admin(state(kind, id, on)).await.refused(),
+            (404, "not_found".into(), 701),
+            "{kind} {id}"
+        );
     }
     assert_eq!(platform.at_admin(Call::new("DELETE", "/admin/connections/99")).await.refusal(), 701);
     assert_eq!(platform.at_admin(Call::new("DELETE", "/admin/connections/x")).await.refusal(), 701);
     for body in ["", "{", "[]", "true", r#"{"active": "yes"}"#, r#"{"active": true, "more": 1}"#, "{}"] {
-        assert_eq!(platform.at_admin(state("apps", "acme", body)).await.refused(), (400, "invalid_request".into(), 702), "{body}");
+        assert_eq!(
+            platform.at_admin(state("apps", "acme", body)).await.refused(),
+            (400, "invalid_request".into(), 702),
+            "{body}"
+        );
     }
     let large = format!(r#"{{"active": true, "x": "{}"}}"#, "y".repeat(20_000));
     assert_eq!(platform.at_admin(state("apps", "acme", &large)).await.status, 413);

@@ -107,7 +107,8 @@ async fn tk_05_a_failed_authentication_burns_neither_code_nor_refresh_token() {
 async fn tk_06_guessing_is_slowed_down_and_the_right_secret_always_served() {
     let platform = Platform::start().await;
     let pair = ACME.connect(&platform, OLIVIA).await;
-    let wrong = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", "acme"), ("client_secret", "no")];
+    let wrong =
+        [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", "acme"), ("client_secret", "no")];
     let mut refresh = pair.refresh;
     let mut slowed = 0;
     for round in 0..1_000 {
@@ -143,7 +144,8 @@ async fn core_13_a_new_secret_ends_the_old_one_at_once_and_no_token() {
     let old = ACME.refresh(&platform, &pair.refresh).await;
     assert_eq!(old.refused(), (401, "invalid_client".to_owned(), 200));
     let pairs = [("grant_type", "refresh_token"), ("refresh_token", pair.refresh.as_str())];
-    let asked = platform.at_api(Call::post("/oauth2/introspect").basic("acme", &secret).form(&[("token", &pair.access)]));
+    let asked =
+        platform.at_api(Call::post("/oauth2/introspect").basic("acme", &secret).form(&[("token", &pair.access)]));
     assert_eq!(asked.await.json()["active"], true, "the access token lives on");
     let new = platform.at_api(Call::post(TOKEN).basic("acme", &secret).form(&pairs)).await;
     assert_eq!(new.status, 200, "so does the refresh token: {}", new.text());

@@ -1,5 +1,7 @@
 //! Settings: where they come from, which are refused, and the key file (SECURITY R-31, C-13).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -85,8 +87,23 @@ fn all_problems_are_told_at_once() {
 #[test]
 fn good_settings_are_taken() {
     assert_eq!(problems(&[]), [""; 0]);
-    assert_eq!(problems(&[("listen", "0.0.0.0:80"), ("trusted_proxy", "10.0.0.0/8"), ("login_url", "https://a.example"), ("api_url", "https://b.example:8443")]), [""; 0]);
-    assert_eq!(problems(&[("login_url", "http://localhost:9000"), ("admin_listen", "127.0.0.1:0"), ("fault", "lose-reply=0.5")]), [""; 0]);
+    assert_eq!(
+        problems(&[
+            ("listen", "0.0.0.0:80"),
+            ("trusted_proxy", "10.0.0.0/8"),
+            ("login_url", "https://a.example"),
+            ("api_url", "https://b.example:8443")
+        ]),
+        [""; 0]
+    );
+    assert_eq!(
+        problems(&[
+            ("login_url", "http://localhost:9000"),
+            ("admin_listen", "127.0.0.1:0"),
+            ("fault", "lose-reply=0.5")
+        ]),
+        [""; 0]
+    );
     let dir = TempDir::new();
     let key = write(&dir, "keys", &KeyRing::line(1, &[7; 32]), 0o600);
     assert_eq!(problems(&[("keys", text(&key))]), [""; 0]);
@@ -95,9 +112,18 @@ fn good_settings_are_taken() {
 #[test]
 fn flags_beat_the_environment_and_it_beats_the_file() {
     let dir = TempDir::new();
-    let file = "listen = \"127.0.0.1:1\"\nlogin_url = \"http://localhost:1\"\nupstream = \"http://127.0.0.1:1\"\nfault_seed = 7\n";
+    let file = r#"
+        listen = "127.0.0.1:1"
+        login_url = "http://localhost:1"
+        upstream = "http://127.0.0.1:1"
+        fault_seed = 7
+    "#;
     let file = write(&dir, "config.toml", file, 0o600);
-    let variables = [("CAUSEWAY_LISTEN", "127.0.0.1:2"), ("CAUSEWAY_LOGIN_URL", "http://localhost:2"), ("CAUSEWAY_CONFIG", text(&file))];
+    let variables = [
+        ("CAUSEWAY_LISTEN", "127.0.0.1:2"),
+        ("CAUSEWAY_LOGIN_URL", "http://localhost:2"),
+        ("CAUSEWAY_CONFIG", text(&file)),
+    ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let (environment, warnings) = from_env(variables.into_iter());
     assert_eq!(warnings, [""; 0]);
@@ -127,7 +153,11 @@ fn the_manual_names_every_setting_and_is_a_good_file() {
         assert!(manual.contains(&format!("\n# {} = ", setting.name)), "{}", setting.name);
     }
     // What it shows as a default is one.
-    let shown: String = manual.lines().filter(|line| line.contains(" = ") && !line.contains("# not set")).map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
+    let shown: String = manual
+        .lines()
+        .filter(|line| line.contains(" = ") && !line.contains("# not set"))
+        .map(|line| line.trim_start_matches("# ").to_owned() + "\n")
+        .collect();
     assert!(from_file(&shown).is_ok(), "{shown}");
 }
 
@@ -141,7 +171,10 @@ fn c_13_a_key_file_is_its_owners_alone() {
     }
     let broken = write(&dir, "broken", "1 short\nx y\n", 0o600);
     let found = keys::load("tripleseat", &broken).unwrap_err();
-    assert!(found.len() == 2 && found.iter().all(|line| line.contains("broken: line ") && !line.contains("short\n")), "{found:?}");
+    assert!(
+        found.len() == 2 && found.iter().all(|line| line.contains("broken: line ") && !line.contains("short\n")),
+        "{found:?}"
+    );
     let huge = write(&dir, "huge", &"#\n".repeat(100_000), 0o600);
     assert!(keys::load("tripleseat", &huge).unwrap_err()[0].contains("too large"));
     assert!(keys::load("tripleseat", &dir.0).unwrap_err()[0].contains("not a file"));

@@ -1,4 +1,5 @@
-//! Settings > OAuth Applications: what a customer's admin sees, and that cutting works at once and only there (TS-12, UI-08).
+//! Settings > OAuth Applications: what a customer's admin sees, and that cutting works at once and only there (TS-12,
+//! UI-08).
 
 use causeway_protocol::Change;
 use causeway_protocol::records::{Act, App, AppStatus};
@@ -26,14 +27,32 @@ async fn ui_08_the_list_says_what_where_since_when_by_whom_and_how_it_is() {
     platform.clock.advance(Seconds(3 * 60));
     let list = browser.open(&platform, APPS).await;
     let text = list.text();
-    for part in ["Acme Booking", "see everything in your account", "4 more", "2 sites", "3 minutes ago", &format!("by {OLIVIA}"), "Never", "Not used yet", "Verified"] {
+    for part in [
+        "Acme Booking",
+        "see everything in your account",
+        "4 more",
+        "2 sites",
+        "3 minutes ago",
+        &format!("by {OLIVIA}"),
+        "Never",
+        "Not used yet",
+        "Verified",
+    ] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     assert!(list.html.contains("title=\"21 November 2026, 12:00 UTC\""), "the exact time");
     assert!(!text.contains("Everything") && !text.contains(PRIYA), "another customer's");
     let one = details(&platform, &mut browser, "Acme Booking").await;
     let text = one.text();
-    for part in ["Waterfront", "Old Town", "See your leads and who sent them", "Far-reaching", "1 year", "Disconnect Acme Booking?", "It stops working at once"] {
+    for part in [
+        "Waterfront",
+        "Old Town",
+        "See your leads and who sent them",
+        "Far-reaching",
+        "1 year",
+        "Disconnect Acme Booking?",
+        "It stops working at once",
+    ] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     platform.switch("apps", "acme", false).await;
@@ -71,7 +90,8 @@ async fn ts_12_ui_08_disconnecting_ends_every_token_of_that_customer_and_app_at_
     // Once more: the same answer; its page is gone.
     let again = browser.press(&platform, &page, "Disconnect Acme Booking", &[]).await;
     assert_eq!(again.location(), back.location());
-    let gone = browser.open(&platform, page.form("Disconnect Acme Booking").action.trim_end_matches("/disconnect")).await;
+    let gone =
+        browser.open(&platform, page.form("Disconnect Acme Booking").action.trim_end_matches("/disconnect")).await;
     assert_eq!((gone.reply.status, gone.refusal()), (404, 409));
     // Connecting again works, and the old tokens stay dead.
     let fresh = ACME.connect(&platform, OLIVIA).await;
@@ -110,7 +130,7 @@ async fn ms_06_another_customers_connection_is_not_there() {
     for page in [&theirs, &nowhere] {
         assert_eq!((page.reply.status, page.refusal()), (404, 409));
     }
-    let said = |page: &Page| page.text().split(" Request ").next().unwrap_or_default().to_owned();
+    let said = |page: &Page| page.text().split("Request ").next().unwrap_or_default().to_owned();
     assert_eq!(said(&theirs), said(&nowhere), "no oracle");
     for id in ["x", "-1", "9223372036854775808", "%00", "1%2f2", "0"] {
         let page = priya.open(&platform, &format!("{APPS}/{id}")).await;
@@ -169,7 +189,8 @@ async fn attack_16_ar_12_a_hostile_name_harms_no_page() {
         verified: false,
         ..(*platform.app("acme")).clone()
     };
-    let act = Act { at: platform.clock.now(), actor: "test".into(), verb: "app.put", subject: None, detail: String::new() };
+    let act =
+        Act { at: platform.clock.now(), actor: "test".into(), verb: "app.put", subject: None, detail: String::new() };
     platform.apply(Change::PutApp(app, act)).await;
     let mut browser = Browser::new();
     let target = crate::authorize::link(&ACME, &[("state", hostile)]);
@@ -178,7 +199,15 @@ async fn attack_16_ar_12_a_hostile_name_harms_no_page() {
     browser.press(&platform, &consent, "Allow", &[]).await;
     let member = Browser::of(&platform, MARCO).await.open(&platform, &target).await;
     let list = browser.open(&platform, APPS).await;
-    let href = list.html.split("href=\"").find(|part| part.starts_with(&format!("{APPS}/"))).unwrap().split('"').next().unwrap().to_owned();
+    let href = list
+        .html
+        .split("href=\"")
+        .find(|part| part.starts_with(&format!("{APPS}/")))
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned();
     let one = browser.open(&platform, &href).await;
     for (name, page) in [("sign-in", sign_in), ("consent", consent), ("member", member), ("list", list), ("one", one)] {
         assert!(page.text().contains("<script>alert(1)</script>"), "{name}: shown as text");

@@ -7,7 +7,7 @@ use causeway_testkit::world::OLIVIA;
 use causeway_testkit::{Call, Platform, Response};
 
 async fn behind_a_proxy() -> Platform {
-    let loopback = TrustedProxies(vec![Cidr::parse("127.0.0.0/8").unwrap()]);
+    let loopback = TrustedProxies(vec![Cidr::parse("127.0.0.0/8").expect("a block")]);
     Builder::new()
         .profile(|profile| profile.api.budgets.clear())
         .tune(move |settings| settings.proxies = loopback.clone())

@@ -23,7 +23,7 @@ async fn call(platform: &Platform, token: &str, path: &str) -> Response {
 fn look(reply: &Response) -> (u16, Vec<(String, String)>, String) {
     let own = ["x-request-id", "date"];
     let headers = reply.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
-    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned())).collect();
     (reply.status, headers, reply.text())
 }
 

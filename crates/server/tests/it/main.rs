@@ -1,5 +1,6 @@
 //! The crate's one integration test binary: the running platform over real sockets, driven by `testkit`'s actors.
 //! Each module is an endpoint or a part of the edge; a test bears the id of the item that it proves.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod admin;
 mod authorize;
@@ -7,6 +8,7 @@ mod client_auth;
 mod config;
 mod connected;
 mod consent;
+mod faults;
 mod forward_auth;
 mod guard;
 mod introspect;

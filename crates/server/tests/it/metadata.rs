@@ -80,7 +80,10 @@ async fn md_02_what_it_lists_works() {
 
 #[tokio::test]
 async fn md_03_none_is_listed_only_where_a_public_app_is() {
-    let confidential_only = world::TEXT.replace("client_id = \"desktop\"\nkind = \"public\"", "client_id = \"desktop\"\nclient_secret = \"x\"\nkind = \"confidential\"");
+    let confidential_only = world::TEXT.replace(
+        "client_id = \"desktop\"\nkind = \"public\"",
+        "client_id = \"desktop\"\nclient_secret = \"x\"\nkind = \"confidential\"",
+    );
     assert_ne!(confidential_only, world::TEXT);
     let platform = Builder::new().seed(&confidential_only).start().await;
     let document = document(&platform).await;
@@ -105,7 +108,8 @@ async fn md_07_t_02_the_issuer_never_comes_from_the_request() {
         assert_eq!(reply.json(), want, "{name}");
     }
     let address = platform.login_address();
-    let absolute = format!("GET http://evil.example{WELL_KNOWN} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let absolute =
+        format!("GET http://evil.example{WELL_KNOWN} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     let reply = Response::parse(&raw(address, absolute.as_bytes()).await, false).unwrap();
     assert!(!reply.text().contains("evil"), "{}", reply.text());
 }

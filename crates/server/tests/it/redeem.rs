@@ -213,6 +213,20 @@ async fn cg_09_cg_10_method_and_scope_in_the_exchange_have_no_influence() {
 }
 
 #[tokio::test]
+async fn sc_07_ar_07_a_code_is_worth_what_the_app_may_still_have() {
+    let platform = Platform::start().await;
+    let (first, second) = (code(&platform).await, code(&platform).await);
+    platform.set_app_scopes("acme", "leads:read").await;
+    assert_eq!(ACME.exchange(&platform, &first).await.member("scope"), "leads:read");
+    // Nothing is left of it: refused, and not burnt.
+    platform.set_app_scopes("acme", "bookings:read").await;
+    let nothing = ACME.exchange(&platform, &second).await;
+    assert_eq!(nothing.refused(), (400, "invalid_scope".to_owned(), 523));
+    platform.set_app_scopes("acme", "events:read bookings:read").await;
+    assert_eq!(ACME.exchange(&platform, &second).await.member("scope"), "events:read");
+}
+
+#[tokio::test]
 async fn cg_11_a_polluted_code_is_one_bad_code() {
     let platform = Platform::start().await;
     let code = code(&platform).await;
@@ -252,7 +266,9 @@ async fn cg_12_attack_6_no_kind_of_token_passes_for_another() {
             assert_eq!(ACME.refresh(&platform, &text).await.refused(), grant_error(511));
         }
     }
-    for text in [code.clone(), disguised(&code, "ts_at_"), disguised(&code, "ts_rt_"), disguised(&pair.refresh, "ts_at_")] {
+    for text in
+        [code.clone(), disguised(&code, "ts_at_"), disguised(&code, "ts_rt_"), disguised(&pair.refresh, "ts_at_")]
+    {
         assert!(!ACME.is_active(&platform, &text).await);
         assert_eq!(ACME.revoke(&platform, &text).await.status, 200);
     }

@@ -150,7 +150,11 @@ async fn r_01_a_lost_reply_is_repeated_under_its_key_at_any_age_of_the_access_to
     let other = keyed(&platform, &first.refresh, "k-1", Some("leads:read")).await;
     assert_eq!(other.refused(), (400, "invalid_request".to_owned(), 519));
     platform.clock.advance(Seconds(1));
-    assert_eq!(keyed(&platform, &first.refresh, "k-1", None).await.refused(), grant_error(512), "too late, without harm");
+    assert_eq!(
+        keyed(&platform, &first.refresh, "k-1", None).await.refused(),
+        grant_error(512),
+        "too late, without harm"
+    );
     let third = Pair::of(&ACME.refresh(&platform, &again.refresh).await);
     assert!(ACME.is_active(&platform, &third.access).await);
 }
@@ -279,7 +283,9 @@ async fn rf_10_a_cut_connection_ends_its_refresh_tokens_and_unredeemed_codes_onl
     assert_eq!(ACME.refresh(&platform, &mine.refresh).await.refused(), grant_error(515));
     assert_eq!(ACME.exchange(&platform, &code).await.refused(), grant_error(515));
     assert!(!ACME.is_active(&platform, &mine.access).await);
-    assert!(ACME.is_active(&platform, &theirs.access).await && EVERYTHING.is_active(&platform, &other_app.access).await);
+    assert!(
+        ACME.is_active(&platform, &theirs.access).await && EVERYTHING.is_active(&platform, &other_app.access).await
+    );
     assert_eq!(ACME.refresh(&platform, &theirs.refresh).await.status, 200);
     // Connecting again revives nothing old.
     let again = ACME.connect(&platform, OLIVIA).await;
@@ -326,7 +332,9 @@ async fn attack_41_no_grace_and_no_key_honours_what_was_revoked_on_purpose() {
             _ => platform.switch("people", OLIVIA, false).await,
         }
         let rows = platform.rows("families").await;
-        for reply in [ACME.refresh(&platform, &first.refresh).await, keyed(&platform, &first.refresh, "k-1", None).await] {
+        for reply in
+            [ACME.refresh(&platform, &first.refresh).await, keyed(&platform, &first.refresh, "k-1", None).await]
+        {
             let (status, error, number) = reply.refused();
             assert_eq!((status, error.as_str()), (400, "invalid_grant"), "{how}");
             assert!([515, 517].contains(&number), "{how}: {number}");

@@ -2,6 +2,7 @@
 
 use causeway_protocol::time::Seconds;
 use causeway_testkit::actors::ACME;
+use causeway_testkit::browser::with_query;
 use causeway_testkit::world::{MARCO, OLIVIA, PRIYA, password};
 use causeway_testkit::{Browser, Call, Page, Platform};
 
@@ -28,7 +29,7 @@ async fn ui_04_a_wrong_half_is_not_named() {
         assert!(page.text().contains("Email or password is wrong. Try again."), "{name}");
         assert_eq!(page.reply.header("set-cookie"), "", "{name}");
     }
-    let body = |page: &Page| page.text().split(" Request ").next().unwrap_or_default().to_owned();
+    let body = |page: &Page| page.text().split("Request ").next().unwrap_or_default().to_owned();
     assert_eq!(body(&wrong), body(&unknown));
     assert_eq!(body(&wrong), body(&off));
     assert!(!wrong.html.contains("\"wrong\""), "a password is never repeated");
@@ -68,7 +69,11 @@ async fn ui_05_the_session_is_new_after_signing_in_and_dead_after_signing_out() 
     let planted = "A".repeat(43);
     let call = Call::post("/sign-in")
         .header("Cookie", &format!("{}; tripleseat_session={planted}", browser.cookie_header()))
-        .form(&[("email", OLIVIA), ("password", &password(OLIVIA)), ("request", page.form("Sign in").field("request"))]);
+        .form(&[
+            ("email", OLIVIA),
+            ("password", &password(OLIVIA)),
+            ("request", page.form("Sign in").field("request")),
+        ]);
     let page = Browser::new().send(&platform, call).await;
     assert!(page.buttons().contains(&"Allow".to_owned()), "{}", page.text());
     let cookie = page.reply.header("set-cookie").to_owned();
@@ -84,7 +89,7 @@ async fn ui_05_the_session_is_new_after_signing_in_and_dead_after_signing_out() 
     assert_eq!(browser.open(&platform, APPS).await.reply.status, 200);
     let copied = browser.clone();
     let ask = browser.open(&platform, "/sign-out").await;
-    assert_eq!(browser.clone().open(&platform, APPS).await.html.contains("Connected apps"), true, "a link signs nobody out");
+    assert!(browser.clone().open(&platform, APPS).await.html.contains("These apps"), "a link signs nobody out");
     let out = browser.press(&platform, &ask, "Sign out", &[]).await;
     assert_eq!((out.reply.status, out.location()), (303, "/sign-in?signed-out"));
     assert!(out.reply.header("set-cookie").contains("Max-Age=0"));
@@ -103,9 +108,8 @@ async fn ui_05_the_session_is_new_after_signing_in_and_dead_after_signing_out() 
 #[tokio::test]
 async fn ui_05_a_session_ends_by_idleness_by_age_and_with_the_person() {
     let platform = Platform::start().await;
-    let signed_in = async |browser: &Browser| {
-        browser.clone().open(&platform, APPS).await.text().contains("These apps can reach")
-    };
+    let signed_in =
+        async |browser: &Browser| browser.clone().open(&platform, APPS).await.text().contains("These apps can reach");
     let idle = Browser::of(&platform, OLIVIA).await;
     platform.clock.advance(Seconds(12 * 3_600 - 1));
     assert!(signed_in(&idle).await, "seen in time");
@@ -153,23 +157,33 @@ async fn ui_06_only_verifiers_are_stored() {
 #[tokio::test]
 async fn t_09_nothing_redirects_to_where_a_parameter_says() {
     let platform = Platform::start().await;
-    let targets = ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "%2f%2fevil.example", "https:evil.example"];
-    for target in targets {
-        for name in ["return_to", "next", "redirect", "redirect_uri", "url", "continue", "post_logout_redirect_uri"] {
-            let query = format!("{name}={target}");
-            let browser = Browser::of(&platform, OLIVIA).await;
-            for path in ["/", "/sign-in", "/sign-out", APPS] {
-                let page = browser.clone().open(&platform, &format!("{path}?{query}")).await;
-                assert!(!page.location().contains("evil") && !page.location().contains("javascript"), "{path}?{query}");
-                assert!(!page.html.contains("evil.example"), "{path}?{query}");
+    let browser = Browser::of(&platform, OLIVIA).await;
+    let targets = [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:evil()",
+        "%2f%2fevil.example",
+        "https:evil",
+    ];
+    let names = ["return_to", "next", "redirect", "redirect_uri", "url", "continue", "post_logout_redirect_uri"];
+    for (target, name) in targets.iter().flat_map(|target| names.iter().map(move |name| (*target, *name))) {
+        let query = with_query("", &[(name, target)]);
+        for path in ["/", "/sign-in", "/sign-out", APPS] {
+            for mut browser in [browser.clone(), Browser::new()] {
+                let page = browser.open(&platform, &format!("{path}{query}")).await;
+                assert!(!page.location().contains("evil") && !page.html.contains("evil"), "{path}{query}");
             }
-            let out = browser.clone().send(&platform, Call::post(&format!("/sign-out?{query}")).form(&[(name, target)])).await;
-            assert_eq!(out.location(), "/sign-in?signed-out");
-            let pairs = [("email", OLIVIA), ("password", &password(OLIVIA)), (name, target)];
-            let page = Browser::new().send(&platform, Call::post(&format!("/sign-in?{query}")).form(&pairs)).await;
-            assert_eq!(page.location(), APPS);
-            break;
         }
+        // Each signs a copy of the same session out; only the first ends anything.
+        let out =
+            browser.clone().send(&platform, Call::post(&format!("/sign-out{query}")).form(&[(name, target)])).await;
+        assert_eq!(out.location(), "/sign-in?signed-out", "{query}");
+    }
+    for name in names {
+        let pairs = [("email", OLIVIA), ("password", &password(OLIVIA)), (name, "https://evil.example")];
+        let page = Browser::new().send(&platform, Call::post("/sign-in?next=//evil.example").form(&pairs)).await;
+        assert_eq!((page.reply.status, page.location()), (303, APPS), "{name}");
     }
 }
 
@@ -191,9 +205,18 @@ async fn t_10_every_redirect_after_a_form_is_303() {
 async fn ui_01_attack_37_nobody_is_signed_in_from_elsewhere_or_into_somebody_elses_request() {
     let platform = Platform::start().await;
     let pairs = [("email", OLIVIA), ("password", &password(OLIVIA))];
-    for (name, value) in [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Site", "same-site"), ("Origin", "https://evil.example"), ("Origin", "http://localhost")] {
+    for (name, value) in [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Origin", "https://evil.example"),
+        ("Origin", "http://localhost"),
+    ] {
         let page = Browser::new().send(&platform, Call::post("/sign-in").form(&pairs).header(name, value)).await;
-        assert_eq!((page.reply.status, page.refusal(), page.reply.header("set-cookie")), (403, 111, ""), "{name}: {value}");
+        assert_eq!(
+            (page.reply.status, page.refusal(), page.reply.header("set-cookie")),
+            (403, 111, ""),
+            "{name}: {value}"
+        );
     }
     // The attacker's request in the victim's browser.
     let attackers = Browser::new().open(&platform, &link(&ACME, &[])).await;
@@ -243,5 +266,23 @@ async fn forms_of_other_kinds_and_repeated_fields_are_refused() {
         assert_eq!(page.reply.status, status, "{}", page.text());
         assert!(page.refusal() > 0 && page.reply.header("content-type").starts_with("text/html"));
         assert_eq!(page.reply.header("set-cookie"), "");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let platform = Platform::start().await;
+    for (method, path, allow) in [
+        ("PUT", "/sign-in", "GET,HEAD,POST"),
+        ("GET", "/consent", "POST"),
+        ("POST", "/settings/oauth-applications", "GET,HEAD"),
+        ("DELETE", "/oauth2/authorize", "GET,HEAD,POST"),
+    ] {
+        let page = Browser::new().send(&platform, Call::new(method, path)).await;
+        assert_eq!(
+            (page.reply.status, page.reply.header("allow"), page.refusal()),
+            (405, allow, 107),
+            "{method} {path}"
+        );
     }
 }

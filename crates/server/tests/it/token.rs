@@ -9,7 +9,10 @@ use causeway_testkit::{Builder, Call, Chance, Consent, Platform, Response};
 
 const TOKEN: &str = "/oauth2/token";
 
-/// A code for the first app and what its exchange sends.
+/// What is sent, and status, code and number of the refusal.
+type Case<'a> = (Vec<(&'a str, &'a str)>, u16, &'a str, u16);
+
+/// A code for the first app.
 async fn code(platform: &Platform) -> String {
     platform.grant(Consent::new("acme", OLIVIA)).await
 }
@@ -179,7 +182,8 @@ async fn t_05_an_empty_parameter_is_an_absent_one() {
 async fn t_06_unknown_parameters_are_ignored_even_repeated() {
     let platform = Platform::start().await;
     let code = code(&platform).await;
-    let others = ["access_type", "approval_prompt", "account_id", "resource", "resource", "audience", "nonce", "prompt"];
+    let others =
+        ["access_type", "approval_prompt", "account_id", "resource", "resource", "audience", "nonce", "prompt"];
     let others: Vec<_> = others.iter().map(|name| (*name, "x")).collect();
     let reply = ACME.token(&platform, &[ACME.exchange_pairs(&code), others].concat()).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -217,7 +221,8 @@ async fn t_08_errors_hold_allowed_ascii_only_and_nothing_that_was_sent_in_secret
     let chance = Chance::seeded(8);
     let alphabet: Vec<char> = "ab\"\\<>&%'\u{e9}\u{2028}\u{202e}\u{1f600}{}[];=+ ".chars().collect();
     for _ in 0..60 {
-        let junk: String = (0..chance.below(30)).map(|_| alphabet[chance.below(alphabet.len() as u64) as usize]).collect();
+        let junk: String =
+            (0..chance.below(30)).map(|_| alphabet[chance.below(alphabet.len() as u64) as usize]).collect();
         let canary = format!("canary{}{junk}", chance.next());
         let pairs = [
             ("grant_type", if chance.below(2) == 0 { "authorization_code" } else { "refresh_token" }),
@@ -262,7 +267,8 @@ async fn t_12_hostile_values_get_a_specific_4xx() {
         assert_eq!(reply.status, status, "{what}");
         assert!(reply.headers.get("set-cookie").is_none() && reply.headers.get("location").is_none());
     }
-    for (name, value) in [("Authorization", "Basic \u{fc}"), ("Idempotency-Key", "\u{fc}"), ("Content-Type", "\u{fc}")] {
+    for (name, value) in [("Authorization", "Basic \u{fc}"), ("Idempotency-Key", "\u{fc}"), ("Content-Type", "\u{fc}")]
+    {
         let reply = platform.at_api(Call::post(TOKEN).header(name, value).body("", "grant_type=x")).await;
         assert_eq!(reply.status, 400, "{name}: {}", reply.text());
     }
@@ -279,8 +285,13 @@ async fn t_12_random_bodies_are_answered_with_4xx_and_burn_nothing() {
     let platform = Platform::start().await;
     let code = code(&platform).await;
     let chance = Chance::seeded(12);
-    let types =
-        ["application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=edge", "multipart/form-data", ""];
+    let types = [
+        "application/x-www-form-urlencoded",
+        "application/json",
+        "multipart/form-data; boundary=edge",
+        "multipart/form-data",
+        "",
+    ];
     let good = form(&ACME.exchange_pairs(&code));
     for round in 0..150 {
         let content_type = types[chance.below(types.len() as u64) as usize];
@@ -325,14 +336,15 @@ async fn tk_01_post_only() {
 async fn core_11_tk_07_tk_08_each_mistake_has_its_code_and_its_number() {
     let platform = Platform::start().await;
     let code = code(&platform).await;
-    let pair = Pair::of(&EVERYTHING.exchange(&platform, &platform.grant(Consent::new("everything", PRIYA)).await).await);
+    let pair =
+        Pair::of(&EVERYTHING.exchange(&platform, &platform.grant(Consent::new("everything", PRIYA)).await).await);
     let grant = |grant: &'static str| ACME.signed(&[("grant_type", grant)]);
     let with = |grant: &'static str, more: &[(&'static str, &'static str)]| {
         ACME.signed(&[&[("grant_type", grant)], more].concat())
     };
     let id_only = vec![("grant_type", "authorization_code"), ("code", "x"), ("client_id", "acme")];
     let pending = GUESTLIST.exchange_pairs("x");
-    let cases: Vec<(Vec<(&str, &str)>, u16, &str, u16)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (vec![], 400, "invalid_request", 500),
         (ACME.signed(&[]), 400, "invalid_request", 500),
         (vec![("grant_type", "authorization_code")], 401, "invalid_client", 202),
@@ -456,7 +468,8 @@ async fn tk_14_old_and_plain_clients_are_served() {
     assert_eq!(platform.raw_api(chunked.as_bytes()).await.status, 200, "chunked");
 
     let body = next().await;
-    let old = format!("POST {TOKEN} HTTP/1.0\r\nHost: {host}\r\n{form_type}Content-Length: {}\r\n\r\n{body}", body.len());
+    let old =
+        format!("POST {TOKEN} HTTP/1.0\r\nHost: {host}\r\n{form_type}Content-Length: {}\r\n\r\n{body}", body.len());
     assert_eq!(platform.raw_api(old.as_bytes()).await.status, 200, "HTTP/1.0");
 
     let body = next().await;
@@ -475,7 +488,8 @@ async fn r_14_a_body_that_is_too_large_is_refused_without_reading_on() {
     assert_eq!(reply.header("connection"), "close");
     // It announces nothing and sends too much.
     let chunk = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
-    let reply = platform.raw_api(format!("{begin}Transfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(3)).as_bytes()).await;
+    let reply =
+        platform.raw_api(format!("{begin}Transfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(3)).as_bytes()).await;
     assert_eq!(reply.refused(), (413, "too_large".to_owned(), 105));
     // 64 KiB are read.
     let padded = format!("{}&pad=", form(&ACME.signed(&[("grant_type", "refresh_token"), ("refresh_token", "x")])));

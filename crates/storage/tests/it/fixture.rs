@@ -34,6 +34,14 @@ pub(crate) struct World<S> {
 }
 
 impl<S: Store> World<S> {
+    /// The same world in a store that holds it already.
+    pub(crate) async fn again(store: S) -> Self {
+        let audited = store.audit_check().await.expect("audit").expect("whole");
+        let world = World::new(store).await;
+        assert_eq!(world.count("audit").await, audited, "putting the same world again is no act");
+        world
+    }
+
     pub(crate) async fn new(store: S) -> Self {
         let mut world = World {
             store,

@@ -66,7 +66,7 @@ impl Driver {
             14..20 => ("CreateFamily", self.redemption(world)),
             20..23 => {
                 let subject = self.subject();
-                let active = self.random.below(3) > 0;
+                let active = self.random.below(4) > 0;
                 ("Switch", Change::Switch { subject, active, act: self.act("switched") })
             }
             23 => {
@@ -108,7 +108,7 @@ impl Driver {
             32 => {
                 let name = self.random.pick(&["one", "two", "three"]);
                 let mut app = app(name);
-                app.active = !self.random.one_in(4);
+                app.active = !self.random.one_in(10);
                 app.scopes = ScopeSet(u128::from(self.random.below(16)));
                 app.secrets.truncate(self.random.below(3) as usize);
                 app.redirect_uris.truncate(self.random.below(3) as usize);
@@ -117,14 +117,14 @@ impl Driver {
             33 => {
                 let sites = &["s1", "s2", "s3", "s4"][self.random.below(4) as usize..];
                 let mut customer = customer(self.random.pick(&["c1", "c2", "c3"]), sites);
-                customer.active = !self.random.one_in(4);
-                customer.sites.iter_mut().for_each(|site| site.active = !self.random.one_in(4));
+                customer.active = !self.random.one_in(10);
+                customer.sites.iter_mut().for_each(|site| site.active = !self.random.one_in(10));
                 ("PutCustomer", Change::PutCustomer(customer, self.act("customer.put")))
             }
             34 => {
                 let mut person =
                     person(self.random.pick(&["admin@one.example", "Admin@two.example", "new@one.example"]));
-                person.active = !self.random.one_in(4);
+                person.active = !self.random.one_in(10);
                 person.password = PasswordHash(format!("hash {}", self.random.below(3)));
                 ("PutPerson", Change::PutPerson(person, self.act("person.put")))
             }
@@ -189,13 +189,15 @@ impl Driver {
     }
 
     fn refresh(&mut self, world: &World<Engine>) -> Change {
-        let known = self.families.len().max(1) as u64;
-        let at = self.random.below(known) as usize;
+        // Mostly of the last few: the older ones are dead.
+        let known = self.families.len();
+        let recent = if self.random.one_in(4) { known } else { known.min(4) }.max(1);
+        let at = known.saturating_sub(1 + self.random.below(recent as u64) as usize);
         let (n, connection, generation, as_of) = self.families.get(at).copied().unwrap_or_default();
         let mut change = world.refresh(n, generation, connection, as_of);
         (change.now, change.idle) = (self.now, IDLE);
         change.app = AppId(self.random.below(3) as i64 + 1);
-        change.retry = self.random.one_in(3).then_some(RetryDigest([n as u8; 8]));
+        change.retry = self.random.one_in(3).then_some(RetryDigest([n as u8 + 1; 8]));
         match self.random.below(20) {
             0 => change.generation += 1,
             1 => change.generation = change.generation.saturating_sub(1),
@@ -263,7 +265,13 @@ async fn compare(seed: u64, steps: u32, kinds: &mut BTreeMap<&'static str, [u32;
         next: 0,
     };
     for step in 0..steps {
-        let (kind, change) = driver.change(&model);
+        let (kind, mut change) = driver.change(&model);
+        if let Change::SetAppSecrets { app, expected, .. } = &mut change
+            && let Some(app) = model.store.app(*app).await.expect("app")
+            && driver.random.one_in(2)
+        {
+            expected.clone_from(&app.secrets);
+        }
         let outcome = sqlite.apply(change.clone()).await;
         assert_eq!(outcome, model.apply(change.clone()).await, "seed {seed}, step {step}: {change:?}");
         kinds.entry(kind).or_default()[usize::from(outcome == Outcome::Stale)] += 1;
@@ -286,7 +294,8 @@ async fn random_sequences_leave_both_engines_alike() {
         println!("{kind:>16} {applied:>5} applied {stale:>5} stale");
     }
     assert_eq!(kinds.len(), 20, "every change came up");
-    for kind in ["MoveFamily", "CreateFamily", "Decide", "CutConnection", "RepudiateFamily", "Switch"] {
+    for kind in ["MoveFamily", "CreateFamily", "Decide", "CutConnection", "RepudiateFamily", "Switch", "SetAppSecrets"]
+    {
         let [applied, stale] = kinds[kind];
         assert!(applied >= 5 && stale >= 5, "{kind}: {applied} applied, {stale} stale: the driver is blind");
     }

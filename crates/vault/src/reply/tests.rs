@@ -107,6 +107,20 @@ fn calls_mean_what_their_status_says() {
 }
 
 #[test]
+fn shown_calls_hold_no_data_of_the_customer_but_errors_in_full() {
+    let body =
+        r#"{"results":[{"id":7,"name":"Ada"},{"id":8,"name":"Bob"}],"total_pages":3,"note":"Ada","tags":["Ada"]}"#;
+    let shown = shown_call(&answer(200, body));
+    let expected = format!(
+        "200\n{} bytes\nnote = text\nresults = 2 × {{ id, name }}\ntags = 1 items\ntotal_pages = 3",
+        body.len()
+    );
+    assert_eq!(shown, expected);
+    assert!(!shown_call(&answer(200, "Ada")).contains("Ada"));
+    assert_eq!(shown_call(&answer(404, r#"{"error":"x"}"#)), "404\n{\"error\":\"x\"}");
+}
+
+#[test]
 fn c_09_shown_replies_hold_no_token_and_no_unknown_value() {
     let body =
         r#"{"access_token":"tok-1","refresh_token":"tok-2","id_token":"tok-3","scope":"x","error":{"deep":"tok-4"}}"#;

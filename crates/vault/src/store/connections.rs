@@ -123,8 +123,8 @@ impl Store {
                 params![platform, account, now.0],
                 |row| row.get(0),
             )?;
-            // No scope in the reply: what was asked for was granted (RFC 6749 5.1). No refresh token: the old one is not ours
-            // to keep, it belongs to another authorization.
+            // No scope in the reply: what was asked for was granted (RFC 6749 5.1). No refresh token: the old one is
+            // not ours to keep, it belongs to another authorization.
             tx.execute(
                 "UPDATE connections SET scope = ?2, refresh = NULL, refresh_ends = NULL WHERE id = ?1",
                 params![id, asked],

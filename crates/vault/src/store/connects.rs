@@ -36,7 +36,8 @@ impl Store {
             }
             let verifier = ground.seal(place(&pending.state), pending.verifier.expose());
             tx.execute(
-                "INSERT INTO connects (state, session, platform, account, verifier, ends) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO connects (state, session, platform, account, verifier, ends)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![pending.state, pending.session, pending.platform, pending.account, verifier, pending.ends.0],
             )?;
             tx.commit()?;

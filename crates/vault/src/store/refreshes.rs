@@ -1,7 +1,7 @@
 //! Refreshes in flight: one at a time per connection, across processes, and safe to repeat after a crash.
 //!
-//! The row is written before the request is sent, and deleted in the transaction that stores the new pair. Whoever finds one
-//! whose holder is gone repeats that very refresh, with the key that it had.
+//! The row is written before the request is sent, and deleted in the transaction that stores the new pair. Whoever
+//! finds one whose holder is gone repeats that very refresh, with the key that it had.
 
 use causeway_protocol::UnixTime;
 use causeway_protocol::secret::Secret;
@@ -53,8 +53,8 @@ impl Store {
         .await
     }
 
-    /// The new pair, and the end of the refresh, in one transaction: durable before anybody uses it (CORE-21). `None`: somebody
-    /// else moved the connection on first, and the pair is void.
+    /// The new pair, and the end of the refresh, in one transaction: durable before anybody uses it (CORE-21). `None`:
+    /// somebody else moved the connection on first, and the pair is void.
     pub(crate) async fn save(&self, id: i64, generation: i64, tokens: Tokens, now: UnixTime) -> Stored<Option<Live>> {
         self.run(move |db, ground| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;

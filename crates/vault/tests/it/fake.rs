@@ -217,7 +217,8 @@ impl State {
     fn show(&self) -> String {
         let expires = self.expires_in.map_or(String::new(), |seconds| format!(r#""expires_in":{seconds},"#));
         format!(
-            r#"{{"access_token":"{}","token_type":"Bearer",{expires}"refresh_token":"{}","scope":"leads:read events:read","created_at":1}}"#,
+            r#"{{"access_token":"{}","token_type":"Bearer",{expires}"refresh_token":"{}","created_at":1,
+                "scope":"leads:read events:read"}}"#,
             self.access.as_deref().unwrap_or_default(),
             self.refresh.as_deref().unwrap_or_default()
         )

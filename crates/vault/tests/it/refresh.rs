@@ -168,6 +168,9 @@ async fn core_22_invalid_grant_means_reconnect_and_nothing_is_tried_again() {
     );
 }
 
+/// What it is, how to make it, and what the caller is told.
+type Trouble = (&'static str, fn() -> Fault, Reason);
+
 fn say(status: u16, body: &str) -> Fault {
     Fault::Say(status, Vec::new(), body.to_owned())
 }
@@ -178,13 +181,9 @@ async fn core_22_pv_04_trouble_at_the_platform_ends_no_connection() {
     let vault = world.vault();
     let id = connect(&vault).await.id;
     world.clock.advance(7200);
-    let troubles: [(&str, fn() -> Fault, Reason); 10] = [
+    let troubles: [Trouble; 10] = [
         ("500", || say(500, ""), Reason::PlatformUnreachable),
-        (
-            "a 503 that says invalid_grant",
-            Box::new(move || say(503, r#"{"error":"invalid_grant"}"#)),
-            Reason::PlatformUnreachable,
-        ),
+        ("a 503 that says invalid_grant", || say(503, r#"{"error":"invalid_grant"}"#), Reason::PlatformUnreachable),
         ("429", || say(429, ""), Reason::PlatformUnreachable),
         ("HTML", || say(200, "<html>"), Reason::PlatformUnreachable),
         ("a 404 page", || say(404, "<html>"), Reason::PlatformUnreachable),

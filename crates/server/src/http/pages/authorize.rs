@@ -1,5 +1,5 @@
-//! The authorization endpoint (RFC 6749 3.1): GET, and POST as well. The answer is a page or a redirect; which one is the
-//! flow's decision.
+//! The authorization endpoint (RFC 6749 3.1): GET, and POST as well. The answer is a page or a redirect; which one is
+//! the flow's decision.
 
 use axum::extract::{Request, State};
 use axum::response::Response;

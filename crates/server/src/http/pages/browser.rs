@@ -24,7 +24,8 @@ pub struct Visitor {
     session: Option<String>,
 }
 
-/// Cookie names (CONTRACTS, "Where we stand on the network"). Cookies do not know ports, so the platform's key is in them.
+/// Cookie names (CONTRACTS, "Where we stand on the network"). Cookies do not know ports, so the platform's key is in
+/// them.
 #[derive(Clone, Debug)]
 struct Names {
     browser: String,
@@ -114,13 +115,14 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     first.filter(|value| found.next().is_none() && !value.is_empty())
 }
 
-/// Refuses a form that another site's page sent (SECURITY UI-01, attack 17). Browsers say where it comes from; clients that
-/// say nothing are bound by cookie and seal alone. Under `no-referrer` our own pages' Origin is `null`.
+/// Refuses a form that another site's page sent (SECURITY UI-01, attack 17). Browsers say where it comes from; clients
+/// that say nothing are bound by cookie and seal alone. Under `no-referrer` our own pages' Origin is `null`.
 pub fn same_origin(node: &Node, headers: &HeaderMap) -> Result<(), Refusal> {
     let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let own = match (text(&SEC_FETCH_SITE), text(&ORIGIN)) {
         (Some(site), origin) => {
-            matches!(site, "same-origin" | "none") && origin.is_none_or(|origin| origin == "null" || origin == node.origins.login)
+            matches!(site, "same-origin" | "none")
+                && origin.is_none_or(|origin| origin == "null" || origin == node.origins.login)
         }
         (None, Some(origin)) => origin == "null" || origin.eq_ignore_ascii_case(&node.origins.login),
         (None, None) => true,
@@ -137,7 +139,9 @@ mod tests {
         for origin in ["http://localhost:8081", "http://127.0.0.1:1", "http://[::1]:80"] {
             assert!(is_plain_loopback(origin), "{origin}");
         }
-        for origin in ["https://localhost", "https://login.example", "http://login.example", "http://localhost.evil.example"] {
+        for origin in
+            ["https://localhost", "https://login.example", "http://login.example", "http://localhost.evil.example"]
+        {
             assert!(!is_plain_loopback(origin), "{origin}");
         }
     }

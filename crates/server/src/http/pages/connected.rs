@@ -1,4 +1,5 @@
-//! The customer's connected apps: the list, one of them, and the button that cuts it. Whose they are is the flow's question.
+//! The customer's connected apps: the list, one of them, and the button that cuts it. Whose they are is the flow's
+//! question.
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -8,7 +9,7 @@ use http::request::Parts;
 use super::browser::{Visitor, same_origin};
 use super::consent::{lower, permissions, sites};
 use super::views::{Connected, Connection, Health, May, Row};
-use super::{card, form, frame_of, page, refused, sign_in, signed_in, words};
+use super::{FormEnds, card, form, frame_of, page, refused, sign_in, signed_in, words};
 use crate::flows::authorize::Shown;
 use crate::flows::connected::{self, Cutter, Listed};
 use crate::flows::session::SignedIn;
@@ -44,7 +45,7 @@ pub async fn list(State(edge): State<Edge>, request: Request) -> Response {
             later: after.is_some(),
             next: last,
         };
-        Ok::<_, Shown>(page(Kind::Ok, &view, None))
+        Ok::<_, Shown>(page(Kind::Ok, &view, FormEnds::Here))
     };
     answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))
 }
@@ -71,7 +72,7 @@ pub async fn show(State(edge): State<Edge>, Path(id): Path<String>, request: Req
             absolute: words::length(life.absolute),
             token: who.token(&deed(listed.connection.id)),
         };
-        Ok::<_, Shown>(page(Kind::Ok, &view, None))
+        Ok::<_, Shown>(page(Kind::Ok, &view, FormEnds::Here))
     };
     answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))
 }
@@ -148,7 +149,8 @@ fn row(edge: &Shared, cutter: &Cutter, listed: &Listed) -> Row {
 /// "see your leads, create leads and change them, and 3 more"
 fn in_short(may: &May) -> String {
     // One of each kind first: what it may change must not hide behind what it may see.
-    let mut lines: Vec<&str> = [may.see.first(), may.change.first()].into_iter().flatten().map(|line| line.sentence.as_str()).collect();
+    let mut lines: Vec<&str> =
+        [may.see.first(), may.change.first()].into_iter().flatten().map(|line| line.sentence.as_str()).collect();
     let others = may.see.iter().skip(1).chain(may.change.iter().skip(1)).chain(&may.stay);
     lines.extend(others.map(|line| line.sentence.as_str()));
     if lines.is_empty() {
@@ -174,7 +176,8 @@ fn health(health: connected::Health) -> Health {
         connected::Health::AuthorizerOff => Health {
             good: false,
             word: "Paused",
-            why: "Whoever connected it can no longer sign in, so its calls are refused. An administrator can connect it again from the app.",
+            why: "Whoever connected it can no longer sign in, so its calls are refused. An administrator can connect it \
+                  again from the app.",
         },
     }
 }

@@ -10,7 +10,7 @@ use http::request::Parts;
 
 use super::browser::{Visitor, same_origin};
 use super::views::{Consent, Hindered, Line, May};
-use super::{card, form, frame_of, page, problem, refused, signed_in, words};
+use super::{FormEnds, card, form, frame_of, page, problem, refused, signed_in, words};
 use crate::flows::authorize::{self, Question, Shown};
 use crate::http::reply::{self, Kind};
 use crate::shared::{Edge, Shared};
@@ -20,12 +20,12 @@ const SITES_SHOWN: usize = 8;
 
 /// Asks; or says why this person cannot be asked.
 pub(super) fn ask(edge: &Shared, parts: &Parts, question: &Question) -> Response {
-    let returns_to = Some(question.request.return_to.uri.as_str());
+    let ends = FormEnds::BeyondApp(&question.request.return_to.uri);
     match (&question.hindrance, &question.customer) {
-        (None, Some(customer)) => page(Kind::Ok, &consent(edge, parts, question, customer), returns_to),
+        (None, Some(customer)) => page(Kind::Ok, &consent(edge, parts, question, customer), ends),
         (hindrance, _) => {
             let refusal = hindrance.clone().unwrap_or(Reason::NoCustomer.refuse());
-            page(Kind::Refused(refusal.reason), &hindered(edge, parts, question, &refusal), returns_to)
+            page(Kind::Refused(refusal.reason), &hindered(edge, parts, question, &refusal), ends)
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The files that pages load: one style sheet, the platform's colours and its mark, each under a name that holds the hash of
-//! its content, so that browsers may keep them for ever. Nothing else is ever loaded.
+//! The files that pages load: one style sheet, the platform's colours and its mark, each under a name that holds the
+//! hash of its content, so that browsers may keep them for ever. Nothing else is ever loaded.
 
 use causeway_protocol::profile::{Brand, Profile};
 use causeway_protocol::seal::sha256;
@@ -53,7 +53,8 @@ impl Asset {
     }
 }
 
-/// The profile checks `#rrggbb` and the contrast at load. Text on the accent is white on light pages, near black on dark ones.
+/// The profile checks `#rrggbb` and the contrast at load. Text on the accent is white on light pages, near black on
+/// dark ones.
 fn colours(brand: &Brand) -> String {
     format!(
         ":root {{\n  --accent: light-dark({}, {});\n  --on-accent: light-dark(#ffffff, #0e1116);\n}}\n",

@@ -1,7 +1,9 @@
 //! What a person sees on the platform's side. Each page is a struct and a template (`views`), samples (`samples`) and a
-//! handler; the handlers here read cookies and forms, ask a flow, and fill the struct. Decisions are the flows' and below.
+//! handler; the handlers here read cookies and forms, ask a flow, and fill the struct. Decisions are the flows' and
+//! below.
 //!
-//! To add a page: a struct in `views`, a template in `templates/`, a sample in `samples`, a handler, a line in `router`.
+//! To add a page: a struct in `views`, a template in `templates/`, a sample in `samples`, a handler, a line in
+//! `router`.
 
 pub mod authorize;
 pub mod browser;
@@ -74,11 +76,24 @@ pub async fn wrong_method(State(edge): State<Edge>, request: Request) -> Respons
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
-/// A page with its headers (SECURITY AZ-15 to AZ-17). `returns_to` is the redirect URI that a form on it may lead to.
+/// Where posting a page's form may end. Chromium asks `form-action` of every hop: of ours to the app, and of the app's
+/// own from its callback to wherever it goes on, which nobody knows (tried: a callback that hops to another origin is
+/// blocked, and pressing Allow does nothing).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FormEnds<'a> {
+    /// On this host.
+    Here,
+    /// With the app that owns this redirect URI. A page on which somebody types a password allows no more.
+    AtApp(&'a str),
+    /// Somewhere beyond the app that owns this redirect URI.
+    BeyondApp(&'a str),
+}
+
+/// A page with its headers (SECURITY AZ-15 to AZ-17).
 ///
-/// No Cross-Origin-Opener-Policy: an app may open this in a pop-up and wait for its own callback there; the policy would cut
-/// the two apart for good.
-fn page(kind: Kind, view: &impl Template, returns_to: Option<&str>) -> Response {
+/// No Cross-Origin-Opener-Policy: an app may open this in a pop-up and wait for its own callback there; the policy
+/// would cut the two apart for good.
+fn page(kind: Kind, view: &impl Template, ends: FormEnds<'_>) -> Response {
     let html = match view.render() {
         Ok(html) => html,
         Err(error) => {
@@ -88,7 +103,7 @@ fn page(kind: Kind, view: &impl Template, returns_to: Option<&str>) -> Response 
     };
     let mut reply = reply::page(kind, html);
     let headers = reply.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, policy(returns_to));
+    headers.insert(CONTENT_SECURITY_POLICY, policy(ends));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -97,24 +112,35 @@ fn page(kind: Kind, view: &impl Template, returns_to: Option<&str>) -> Response 
     reply
 }
 
-fn policy(returns_to: Option<&str>) -> HeaderValue {
-    let targets = returns_to.map(|uri| format!(" {}", form_target(uri))).unwrap_or_default();
+fn policy(ends: FormEnds<'_>) -> HeaderValue {
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'{targets}; \
-         frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'{}; frame-ancestors 'none'; \
+         base-uri 'none'",
+        form_targets(ends)
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
 }
 
-/// A redirect URI as a source of `form-action`: Chromium asks it of every hop after a form was posted, ours to the app as
-/// well. An origin that the policy's grammar has no word for (an IPv6 literal) becomes its scheme.
-fn form_target(uri: &str) -> String {
-    let Ok(url) = url::Url::parse(uri) else { return "'none'".to_owned() };
+/// The sources of `form-action` beside `'self'`, each with a space before it. An origin that the policy's grammar has
+/// no word for (an IPv6 literal) becomes its scheme.
+fn form_targets(ends: FormEnds<'_>) -> String {
+    let (uri, beyond) = match ends {
+        FormEnds::Here => return String::new(),
+        FormEnds::AtApp(uri) => (uri, false),
+        FormEnds::BeyondApp(uri) => (uri, true),
+    };
+    let Ok(url) = url::Url::parse(uri) else { return String::new() };
     let origin = url.origin().ascii_serialization();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._:/".contains(c);
-    match url.scheme() {
+    let app = match url.scheme() {
         "http" | "https" if origin.chars().all(plain) => origin,
         scheme => format!("{scheme}:"),
+    };
+    match url.scheme() {
+        "https" if beyond => format!(" {app} https:"),
+        // A developer's machine: the callback's port and the page's are rarely one.
+        "http" if beyond => format!(" {app} https: http://localhost:* http://127.0.0.1:*"),
+        _ => format!(" {app}"),
     }
 }
 
@@ -182,14 +208,17 @@ fn with_cookie(mut reply: Response, cookie: Option<HeaderValue>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::form_target;
+    use super::FormEnds::{AtApp, BeyondApp, Here};
+    use super::form_targets;
 
     #[test]
-    fn az_17_the_redirects_origin_is_a_form_target() {
-        assert_eq!(form_target("https://app.example:8443/cb?x=1"), "https://app.example:8443");
-        assert_eq!(form_target("http://127.0.0.1:4711"), "http://127.0.0.1:4711");
-        assert_eq!(form_target("http://[::1]:4711/cb"), "http:");
-        assert_eq!(form_target("com.example.app:/cb"), "com.example.app:");
-        assert_eq!(form_target("https://a.example;script-src/cb"), "https:", "no second directive");
+    fn az_17_the_way_to_the_app_and_beyond_is_a_form_target() {
+        assert_eq!(form_targets(Here), "");
+        assert_eq!(form_targets(AtApp("https://app.example:8443/cb?x=1")), " https://app.example:8443");
+        assert_eq!(form_targets(BeyondApp("https://app.example/cb")), " https://app.example https:");
+        assert_eq!(form_targets(AtApp("http://127.0.0.1:4711")), " http://127.0.0.1:4711");
+        assert_eq!(form_targets(AtApp("http://[::1]:4711/cb")), " http:");
+        assert_eq!(form_targets(BeyondApp("com.example.app:/cb")), " com.example.app:");
+        assert_eq!(form_targets(AtApp("https://a.example;script-src/cb")), " https:", "no second directive");
     }
 }

@@ -1,14 +1,12 @@
-//! A refusal as a page: what happened, what it means for the reader, what to do next, and, folded, what its developer needs
-//! to know. Never a redirect, never a dead end.
+//! A refusal as a page: what happened, what it means for the reader, what to do next, and, folded, what its developer
+//! needs to know. Never a redirect, never a dead end.
 
 use axum::response::Response;
 use causeway_protocol::{Reason, Refusal};
-use http::HeaderValue;
-use http::header::{ALLOW, RETRY_AFTER};
 use http::request::Parts;
 
-use super::views::{Refused, Way};
-use super::{frame_of, page as show, problem, words};
+use super::views::{Problem, Refused, Way};
+use super::{FormEnds, frame_of, page as show, problem, words};
 use crate::flows::authorize::Shown;
 use crate::http::reply::Kind;
 use crate::shared::Shared;
@@ -29,19 +27,12 @@ pub fn page(edge: &Shared, parts: &Parts, shown: impl Into<Shown>) -> Response {
         frame: frame_of(edge, parts),
         title: words.title,
         meaning: words.meaning,
-        problem: problem(&refusal),
+        problem: Problem { next: words.next.unwrap_or(refusal.reason.next_step()).to_owned(), ..problem(&refusal) },
         way,
         developer: developer(&refusal),
         support: profile.brand.support_url.as_deref().map(without_scheme).unwrap_or_default(),
     };
-    let mut reply = show(Kind::Refused(refusal.reason), &view, None);
-    if refusal.reason == Reason::MethodNotAllowed {
-        reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
-    }
-    if refusal.reason == Reason::SignInBusy {
-        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("3"));
-    }
-    reply
+    show(Kind::Refused(refusal.reason), &view, FormEnds::Here)
 }
 
 /// `https://help.example/x` → `help.example/x`: text, since these pages lead nowhere else.
@@ -52,6 +43,8 @@ fn without_scheme(url: &str) -> String {
 struct Words {
     title: &'static str,
     meaning: &'static str,
+    /// In place of the reason's own next step, where that is a developer's.
+    next: Option<&'static str>,
 }
 
 fn words_of(reason: Reason) -> Words {
@@ -59,32 +52,43 @@ fn words_of(reason: Reason) -> Words {
     let (title, meaning) = match reason {
         AppUnknown | RedirectMissing | RedirectUnregistered => (
             "This link is broken",
-            "Nothing was shared. Go back to where you found the link and try again; if it stays broken, tell the app’s maker.",
+            "Nothing was shared. Go back to where you found the link and try again; if it stays broken, tell the app’s \
+             maker.",
         ),
-        ParameterRepeated | ParameterMissing | ParameterMalformed | BodyUnreadable | HeaderMalformed | MediaTypeUnknown
-        | BodyTooLarge => ("This request is broken", "Nothing was shared, and nothing was changed."),
+        ParameterRepeated | ParameterMissing | ParameterMalformed | BodyUnreadable | HeaderMalformed
+        | MediaTypeUnknown | BodyTooLarge => ("This request is broken", "Nothing was shared, and nothing was changed."),
         AppNotAvailable => ("This app cannot be connected now", "Nothing was shared."),
-        FormExpired => ("This page was open for too long", "Nothing was shared."),
+        FormExpired => ("Please look at this again", "Nothing was shared."),
         FormForeign => (
             "This page belongs to somebody else",
             "Nothing was shared. If your browser keeps no cookies, let it keep those of this site.",
         ),
         FormDecided => ("You answered this already", "Your first answer stands."),
-        FormBroken => ("This form was changed on its way", "Nothing was shared."),
+        FormBroken => ("This page cannot be used any more", "Nothing was shared."),
         CrossSite => ("This came from another site", "Nothing was done."),
         NotAllowedHere => ("You cannot open this page", ""),
         NotApprover => ("An administrator has to do this", "Nothing was shared."),
         AppPrivate => ("This app is private", "Nothing was shared."),
         NoCustomer => ("There is nothing to connect here", ""),
         NoSuchConnection => ("This connection is gone", ""),
-        NoSuchPage => ("There is nothing here", ""),
+        NoSuchPage => ("Page not found", ""),
         MethodNotAllowed => ("This page works another way", "Nothing was done."),
         SignInNeeded => ("Please sign in again", "Your session has ended. Nothing was shared."),
-        SignInBusy | StoreBusy | StoreFailed | GuardNotReady | Draining => ("Please try again in a moment", "Nothing was done."),
+        SignInBusy | StoreBusy | StoreFailed | GuardNotReady | Draining => {
+            ("Please try again in a moment", "Nothing was done.")
+        }
         ScopeUnknown => ("What this app may ask for has changed", "Nothing was shared."),
         _ => ("This did not work", "Nothing was shared."),
     };
-    Words { title, meaning }
+    let next = match reason {
+        NoSuchPage => Some("Check the address."),
+        MethodNotAllowed | MediaTypeUnknown | BodyUnreadable | BodyTooLarge | HeaderMalformed | ParameterMissing => {
+            Some("Go back, load the page again, and use its own buttons.")
+        }
+        ScopeUnknown => Some("Start again from the app."),
+        _ => None,
+    };
+    Words { title, meaning, next }
 }
 
 /// For whoever made the link: which parameter, what was expected, how to fix it.
@@ -92,11 +96,13 @@ fn developer(refusal: &Refusal) -> Vec<(&'static str, String)> {
     use Reason::*;
     let (parameter, expected) = match refusal.reason {
         AppUnknown => ("client_id", "The client id of an app that is registered here, sent once."),
-        RedirectMissing => ("redirect_uri", "One of the app’s redirect URIs. It may be left out only if the app has exactly one."),
+        RedirectMissing => {
+            ("redirect_uri", "One of the app’s redirect URIs. It may be left out only if the app has exactly one.")
+        }
         RedirectUnregistered => (
             "redirect_uri",
-            "One of the app’s registered redirect URIs, byte for byte: scheme, host, port, path, query and a slash at the end \
-             all count. Only the port of http://127.0.0.1 and http://[::1] is free.",
+            "One of the app’s registered redirect URIs, byte for byte: scheme, host, port, path, query and a slash at the \
+             end all count. Only the port of a loopback address is free.",
         ),
         ParameterRepeated => ("", "Each parameter once, in the query or in the body."),
         ParameterMalformed => ("", "UTF-8 without control characters, at most 8 kB a value and 100 parameters."),

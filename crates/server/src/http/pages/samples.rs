@@ -16,9 +16,16 @@ pub type Sample = (&'static str, String);
 /// Every page in every state, for this platform.
 pub fn all(profile: &Profile) -> Vec<Sample> {
     let mut pages = plain(profile);
-    for (name, html) in ["sign-in-hostile", "consent-hostile", "hindered-hostile", "refused-hostile", "connected-hostile", "connection-hostile"]
-        .into_iter()
-        .zip(hostile(profile))
+    for (name, html) in [
+        "sign-in-hostile",
+        "consent-hostile",
+        "hindered-hostile",
+        "refused-hostile",
+        "connected-hostile",
+        "connection-hostile",
+    ]
+    .into_iter()
+    .zip(hostile(profile))
     {
         pages.push((name, html));
     }
@@ -50,7 +57,10 @@ fn line(sentence: &str, risky: bool) -> Line {
 
 fn may() -> May {
     May {
-        see: vec![line("see your leads and who sent them", false), line("see your events, their dates and their status", false)],
+        see: vec![
+            line("see your leads and who sent them", false),
+            line("see your events, their dates and their status", false),
+        ],
         change: vec![line("create leads and change them", false)],
         stay: vec![],
     }
@@ -59,7 +69,10 @@ fn may() -> May {
 fn all_of_it() -> May {
     May {
         see: vec![line("see everything in your account: leads, events, bookings, contacts and accounts", false)],
-        change: vec![line("create and change everything in your account: leads, events, bookings, contacts and accounts", true)],
+        change: vec![line(
+            "create and change everything in your account: leads, events, bookings, contacts and accounts",
+            true,
+        )],
         stay: vec![],
     }
 }
@@ -119,7 +132,11 @@ fn good() -> Health {
 }
 
 fn paused() -> Health {
-    Health { good: false, word: "Paused", why: "This app is switched off, so its calls are refused. Nothing needs to be done here." }
+    Health {
+        good: false,
+        word: "Paused",
+        why: "This app is switched off, so its calls are refused. Nothing needs to be done here.",
+    }
 }
 
 fn plain(profile: &Profile) -> Vec<Sample> {
@@ -129,14 +146,43 @@ fn plain(profile: &Profile) -> Vec<Sample> {
     let acme = || app("Acme Booking", "Acme Software Ltd", true, platform);
     let young = || app("LeadSpark", "Jo Parker", false, platform);
     let ada = Some("ada@harbour.example");
-    let rows = || vec![
-        row(acme(), good(), at(200)),
-        Row { by: "grace@harbour.example".into(), may: "see everything in your account, and create and change everything in your account".into(), risky: true, since: at(86_400 * 400), ..row(young(), paused(), at(86_400 * 3)) },
-        Row { sites: "1 site".into(), since: at(40), ..row(app("Tablewise", "Tablewise Inc.", true, platform), Health { good: true, word: "New", why: "" }, None) },
-    ];
-    let connected = |rows: Vec<Row>| Connected { frame: frame(ada), customer: "Harbour Hospitality".into(), sites_word: "Sites".into(), rows, gone: None, later: false, next: None };
+    let rows = || {
+        vec![
+            row(acme(), good(), at(200)),
+            Row {
+                by: "grace@harbour.example".into(),
+                may: "see everything in your account, and create and change everything in your account".into(),
+                risky: true,
+                since: at(86_400 * 400),
+                ..row(young(), paused(), at(86_400 * 3))
+            },
+            Row {
+                sites: "1 site".into(),
+                since: at(40),
+                ..row(
+                    app("Tablewise", "Tablewise Inc.", true, platform),
+                    Health { good: true, word: "New", why: "" },
+                    None,
+                )
+            },
+        ]
+    };
+    let connected = |rows: Vec<Row>| Connected {
+        frame: frame(ada),
+        customer: "Harbour Hospitality".into(),
+        sites_word: "Sites".into(),
+        rows,
+        gone: None,
+        later: false,
+        next: None,
+    };
     let refused = |title, meaning, reason, developer| Refused {
-        frame: frame(None), title, meaning, problem: problem(reason), way: Way { href: "/".into(), text: "Go to your account" }, developer,
+        frame: frame(None),
+        title,
+        meaning,
+        problem: problem(reason),
+        way: Way { href: "/".into(), text: "Go to your account" },
+        developer,
         support: "support.tripleseat.com".into(),
     };
     vec![
@@ -150,7 +196,7 @@ fn plain(profile: &Profile) -> Vec<Sample> {
         ("consent-unverified", render(&consent(frame(None), young(), all_of_it()))),
         ("hindered", render(&Hindered { frame: frame(None), app: acme(), person: "sam@harbour.example".into(), title: "An administrator has to do this", problem: problem(NotApprover), another: "/oauth2/authorize?client_id=acme".into(), request: seal() })),
         ("refused-link", render(&refused("This link is broken", "Nothing was shared, and nothing was changed.", RedirectUnregistered, vec![("Parameter", "redirect_uri".to_owned()), ("Expected", "One of the redirect URIs that are registered for this app, byte for byte: scheme, host, port, path and a slash at the end all count.".to_owned()), ("To fix it", RedirectUnregistered.next_step().to_owned())]))),
-        ("refused-expired", render(&refused("This page was open for too long", "Nothing was shared.", FormExpired, vec![]))),
+        ("refused-expired", render(&refused("Please look at this again", "Nothing was shared.", FormExpired, vec![]))),
         ("connected", render(&connected(rows()))),
         ("connected-gone", render(&Connected { gone: Some("LeadSpark".into()), ..connected(rows()[..1].to_vec()) })),
         ("connected-none", render(&connected(vec![]))),
@@ -165,19 +211,71 @@ pub const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert
 
 fn hostile(profile: &Profile) -> Vec<String> {
     let long = format!("{HOSTILE} {}", "W".repeat(500));
-    let evil = || AppCard { description: words::paragraph(&long), info: "xn--evil.example".into(), ..app(&long, &long, false, &profile.name) };
+    let evil = || AppCard {
+        description: words::paragraph(&long),
+        info: "xn--evil.example".into(),
+        ..app(&long, &long, false, &profile.name)
+    };
     let name = words::name(&long);
     let frame = |person| frame(profile, person);
     let email = "\"><svg/onload=alert(1)>@evil.example".to_owned();
     let sites = vec![name.clone(); 12];
     let evil_row = || Row { by: email.clone(), ..row(evil(), good(), None) };
     vec![
-        render(&SignIn { frame: frame(None), app: Some(evil()), request: Some(seal()), email: email.clone(), problem: Some(problem(causeway_protocol::Reason::SignInThrottled)), ..SignIn::default() }),
-        render(&Consent { person: email.clone(), customer: name.clone(), sites: sites.clone(), more_sites: 40, returns_to: "evil.example".into(), ..consent(frame(None), evil(), all_of_it()) }),
-        render(&Hindered { frame: frame(None), app: evil(), person: email.clone(), title: "This app is private", problem: problem(causeway_protocol::Reason::AppPrivate), another: "/oauth2/authorize?x=%22".into(), request: seal() }),
-        render(&Refused { frame: frame(None), title: "This link is broken", problem: problem(causeway_protocol::Reason::ParameterRepeated), developer: vec![("Parameter", words::name(&long))], ..Refused::default() }),
-        render(&Connected { frame: frame(Some(&email)), customer: name.clone(), sites_word: "Sites".into(), rows: vec![evil_row(), evil_row()], gone: Some(name.clone()), later: true, next: Some("/settings/oauth-applications?after=12".into()) }),
-        render(&Connection { frame: frame(Some(&email)), customer: name.clone(), row: evil_row(), may: may(), sites_title: "2 sites".into(), sites, more_sites: 40, idle: "1 year".into(), absolute: "10 years".into(), token: "dG9rZW4".into() }),
+        render(&SignIn {
+            frame: frame(None),
+            app: Some(evil()),
+            request: Some(seal()),
+            email: email.clone(),
+            problem: Some(problem(causeway_protocol::Reason::SignInThrottled)),
+            ..SignIn::default()
+        }),
+        render(&Consent {
+            person: email.clone(),
+            customer: name.clone(),
+            sites: sites.clone(),
+            more_sites: 40,
+            returns_to: "evil.example".into(),
+            ..consent(frame(None), evil(), all_of_it())
+        }),
+        render(&Hindered {
+            frame: frame(None),
+            app: evil(),
+            person: email.clone(),
+            title: "This app is private",
+            problem: problem(causeway_protocol::Reason::AppPrivate),
+            another: "/oauth2/authorize?x=%22".into(),
+            request: seal(),
+        }),
+        render(&Refused {
+            frame: frame(None),
+            title: "This link is broken",
+            problem: problem(causeway_protocol::Reason::ParameterRepeated),
+            developer: vec![("Parameter", words::name(&long))],
+            way: Way { href: "/".into(), text: "Go to your account" },
+            ..Refused::default()
+        }),
+        render(&Connected {
+            frame: frame(Some(&email)),
+            customer: name.clone(),
+            sites_word: "Sites".into(),
+            rows: vec![evil_row(), evil_row()],
+            gone: Some(name.clone()),
+            later: true,
+            next: Some("/settings/oauth-applications?after=12".into()),
+        }),
+        render(&Connection {
+            frame: frame(Some(&email)),
+            customer: name.clone(),
+            row: evil_row(),
+            may: may(),
+            sites_title: "2 sites".into(),
+            sites,
+            more_sites: 40,
+            idle: "1 year".into(),
+            absolute: "10 years".into(),
+            token: "dG9rZW4".into(),
+        }),
     ]
 }
 

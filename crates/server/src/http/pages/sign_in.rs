@@ -1,16 +1,19 @@
-//! Signing in and out. A pending request travels through the sign-in form in a hidden field and goes on as the answer to
-//! the POST, never through a URL. Nothing here takes an address to go to: there is nowhere to be sent (SECURITY T-09).
+//! Signing in and out. A pending request travels through the sign-in form in a hidden field and goes on as the answer
+//! to the POST, never through a URL. Nothing here takes an address to go to: there is nowhere to be sent (SECURITY
+//! T-09).
 
 use axum::extract::{Request, State};
 use axum::response::Response;
 use causeway_protocol::Refusal;
+use http::HeaderValue;
 use http::header::RETRY_AFTER;
 use http::request::Parts;
-use http::HeaderValue;
 
 use super::browser::{Visitor, same_origin};
 use super::views::{SignIn, SignOut};
-use super::{authorize as authorize_page, card, form, frame_of, page, problem, refused, signed_in, with_cookie, words};
+use super::{
+    FormEnds, authorize as authorize_page, card, form, frame_of, page, problem, refused, signed_in, with_cookie, words,
+};
 use crate::flows::authorize::{self, Shown, SignInFirst};
 use crate::flows::passwords::{self, Denied, MAX_EMAIL};
 use crate::flows::session::{self, SignedIn};
@@ -38,7 +41,13 @@ pub(super) fn ask(
     tried: Tried,
 ) -> Response {
     let profile = &edge.node.profile;
-    let returns_to = first.as_ref().map(|first| first.return_to.clone());
+    let return_to = first.as_ref().map(|first| (first.return_to.clone(), first.app.is_some()));
+    let ends = match &return_to {
+        None => FormEnds::Here,
+        Some((uri, true)) => FormEnds::AtApp(uri),
+        // A refusal waits: signing in leads to the app at once.
+        Some((uri, false)) => FormEnds::BeyondApp(uri),
+    };
     let view = SignIn {
         frame: frame_of(edge, parts),
         app: first.as_ref().and_then(|first| first.app.as_deref()).map(|app| card(app, profile)),
@@ -49,7 +58,7 @@ pub(super) fn ask(
         current: who.map(|who| words::name(&who.person.email)),
     };
     let kind = tried.denied.as_ref().map_or(Kind::Ok, |denied| Kind::Refused(denied.refusal.reason));
-    let mut reply = page(kind, &view, returns_to.as_deref());
+    let mut reply = page(kind, &view, ends);
     if let Some(wait) = tried.denied.and_then(|denied| denied.wait) {
         reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.0.max(1)));
     }
@@ -125,7 +134,7 @@ pub async fn ask_out(State(edge): State<Edge>, request: Request) -> Response {
     match signed_in(&edge, &Visitor::of(&edge.node, &parts.headers)).await {
         Ok(Some(who)) => {
             let view = SignOut { frame: frame_of(&edge, &parts), person: words::name(&who.person.email) };
-            page(Kind::Ok, &view, None)
+            page(Kind::Ok, &view, FormEnds::Here)
         }
         Ok(None) => reply::see_other(&format!("/sign-in?{SIGNED_OUT}")),
         Err(refusal) => refused::page(&edge, &parts, refusal),

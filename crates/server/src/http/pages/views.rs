@@ -101,8 +101,12 @@ pub struct May {
 impl May {
     /// Heading, icon and lines of each group that has any.
     fn groups(&self) -> Vec<(&'static str, &'static str, &[Line])> {
-        let all = [("It may see", "see", &self.see), ("It may change", "change", &self.change), ("Also", "stay", &self.stay)];
-        all.into_iter().filter(|(_, _, lines)| !lines.is_empty()).map(|(label, icon, lines)| (label, icon, &lines[..])).collect()
+        let all =
+            [("It may see", "see", &self.see), ("It may change", "change", &self.change), ("Also", "stay", &self.stay)];
+        all.into_iter()
+            .filter(|(_, _, lines)| !lines.is_empty())
+            .map(|(label, icon, lines)| (label, icon, &lines[..]))
+            .collect()
     }
 }
 

@@ -121,15 +121,19 @@ const WITH_THE_CALLER: u64 = u64::MAX;
 async fn silence(began: Instant, sent: &AtomicU64, limit: Duration) {
     loop {
         let now = Instant::now();
-        let since = match sent.load(Ordering::Relaxed) {
-            WITH_THE_CALLER => now,
-            millis => began + Duration::from_millis(millis),
-        };
-        let deadline = since + limit;
+        let deadline = due(began, sent.load(Ordering::Relaxed), now, limit);
         if deadline <= now {
             return;
         }
         sleep_until(deadline).await;
+    }
+}
+
+/// When the upstream's silence becomes too long, as far as can be told now.
+fn due(began: Instant, sent: u64, now: Instant, limit: Duration) -> Instant {
+    match sent {
+        WITH_THE_CALLER => now + limit,
+        millis => began + Duration::from_millis(millis) + limit,
     }
 }
 
@@ -273,5 +277,30 @@ impl http_body::Body for Idle {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_slow_body_is_no_silence_of_the_upstreams() {
+        let (began, limit) = (Instant::now(), Duration::from_secs(30));
+        let later = began + Duration::from_secs(100);
+        assert_eq!(due(began, 0, later, limit), began + limit, "nothing was ever sent");
+        assert_eq!(due(began, 90_000, later, limit), later + Duration::from_secs(20), "counted from the last piece");
+        assert_eq!(due(began, WITH_THE_CALLER, later, limit), later + limit);
+    }
+
+    #[test]
+    fn only_addresses_of_web_servers_are_upstreams() {
+        for good in ["http://127.0.0.1:9000", "https://api.example/base/", "http://[::1]:80/"] {
+            assert!(parse(good, Limits::default()).is_ok(), "{good}");
+        }
+        for bad in ["", "127.0.0.1:9000", "ftp://x", "/x", "http://"] {
+            assert!(parse(bad, Limits::default()).is_err(), "{bad}");
+        }
+        assert_eq!(parse("http://x/base//", Limits::default()).map(|base| base.path).ok().as_deref(), Some("/base"));
     }
 }

@@ -1,0 +1,108 @@
+//! What the templates show: each page is a struct, and each struct is made here from what the vault knows.
+//! Nothing is fetched for a page: showing changes nothing and calls nobody.
+
+mod card;
+mod steps;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use causeway_protocol::{Reason, Refusal};
+use causeway_vault::Platform;
+
+use crate::gate::RequestId;
+use crate::hub::{ACCOUNT, Hub, Inner};
+use crate::reply;
+use crate::session::Session;
+use card::{Body, Card};
+
+/// The dashboard.
+#[derive(Template)]
+#[template(path = "dashboard.html")]
+struct Dashboard<'a> {
+    title: &'a str,
+    initial: String,
+    cards: Vec<Card>,
+}
+
+/// Something was refused.
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused<'a> {
+    title: &'a str,
+    initial: String,
+    heading: String,
+    says: &'static str,
+    next: &'static str,
+    /// What the platform or the check said, for developers.
+    detail: Option<String>,
+    /// Key and name of the platform to try again with.
+    again: Option<(String, String)>,
+    number: u16,
+    request: &'a str,
+}
+
+/// `GET /`.
+pub(crate) async fn dashboard(
+    State(hub): State<Hub>,
+    Extension(session): Extension<Session>,
+    Extension(id): Extension<RequestId>,
+) -> Response {
+    let hub = &*hub.0;
+    match cards(hub, &session).await {
+        Ok(cards) => reply::good(&Dashboard { title: &hub.settings.title, initial: initial(hub), cards }),
+        Err(refusal) => refused(hub, refusal, &id, None),
+    }
+}
+
+/// Stands for the partner's logo.
+fn initial(hub: &Inner) -> String {
+    hub.settings.title.chars().take(1).flat_map(char::to_uppercase).collect()
+}
+
+async fn cards(hub: &Inner, session: &Session) -> Result<Vec<Card>, Refusal> {
+    let connections = hub.vault.connections().await?;
+    let notice = hub.notice(&session.id);
+    let mut cards = Vec::new();
+    for platform in hub.vault.platforms() {
+        let connection = connections.iter().find(|each| each.platform == platform.key() && each.account == ACCOUNT);
+        let tokens = match connection {
+            Some(connection) => hub.vault.tokens(connection.id).await?,
+            None => None,
+        };
+        let notice = notice.clone().filter(|notice| notice.platform == platform.key());
+        cards.push(card::card(hub, session, platform, connection, tokens, notice));
+    }
+    Ok(cards)
+}
+
+/// No such page.
+pub(crate) async fn nowhere(State(hub): State<Hub>, Extension(id): Extension<RequestId>) -> Response {
+    refused(&hub.0, Reason::NoSuchPage.refuse(), &id, None)
+}
+
+/// The page of a refusal: what happened, what to do, and the way on.
+pub(crate) fn refused(hub: &Inner, refusal: Refusal, id: &RequestId, platform: Option<&Platform>) -> Response {
+    let heading = match (refusal.reason.number(), platform) {
+        (900..=911, Some(platform)) => format!("{} was not connected", platform.profile.name),
+        (108, _) => "There is nothing here".to_owned(),
+        _ => "That did not work".to_owned(),
+    };
+    let page = Refused {
+        title: &hub.settings.title,
+        initial: initial(hub),
+        heading,
+        says: refusal.reason.sentence(),
+        next: if refusal.reason == Reason::NoSuchPage {
+            "Go back to the dashboard."
+        } else {
+            refusal.reason.next_step()
+        },
+        detail: refusal.detail,
+        again: platform.map(|platform| (platform.key().to_owned(), platform.profile.name.clone())),
+        number: refusal.reason.number(),
+        request: &id.0,
+    };
+    reply::page(reply::status(refusal.reason.wire()), &page)
+}

@@ -1,0 +1,54 @@
+//! Single values of settings: text in, a value or what is wrong with it out.
+
+use std::net::{IpAddr, SocketAddr};
+
+use url::{Host, Url};
+
+/// `127.0.0.1:8081`
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "not an address and port, such as 127.0.0.1:8081 or [::1]:8081".to_owned())
+}
+
+/// A number of connections.
+pub(super) fn connections(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=100_000).contains(n)).ok_or_else(|| "not a number from 1 to 100000".to_owned())
+}
+
+/// `https://login.example`: scheme, host, perhaps a port. Plain http only on loopback: codes and tokens travel there.
+pub(super) fn origin(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|_| "not an address such as https://login.example".to_owned())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err("not an address such as https://login.example".to_owned());
+    }
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !bare || !url.username().is_empty() || url.password().is_some() {
+        return Err("only a scheme, a host and perhaps a port, such as https://login.example".to_owned());
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return Err("plain http is for loopback only: the issuer must be https".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// `http://127.0.0.1:3000`, perhaps with a path.
+pub(super) fn upstream(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|_| "not an address such as http://127.0.0.1:3000".to_owned())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || url.query().is_some() {
+        return Err("not an address such as http://127.0.0.1:3000".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Whether an origin is this machine.
+pub(super) fn is_loopback_url(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| is_loopback(&url))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
