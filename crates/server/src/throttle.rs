@@ -1,5 +1,5 @@
-//! Counting failures in bounded memory, so that guessing is slow and nobody is locked out: who is right is served whatever
-//! the count (SECURITY TK-06). What counts as a failure, and what is refused then, is the flows' business.
+//! Counting failures in bounded memory, so that guessing is slow and nobody is locked out: who is right is served
+//! whatever the count (SECURITY TK-06). What counts as a failure, and what is refused then, is the flows' business.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,5 +1,5 @@
-//! HTTP as bytes on a socket: a request is what the test writes, so it may be as wrong as the test wants. One connection a
-//! request. Nothing is followed, decoded or retried.
+//! HTTP as bytes on a socket: a request is what the test writes, so it may be as wrong as the test wants. One
+//! connection a request. Nothing is followed, decoded or retried.
 
 use std::net::SocketAddr;
 use std::time::Duration;

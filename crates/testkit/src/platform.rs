@@ -1,5 +1,5 @@
-//! A whole platform in the test's process, as the CLI starts one: real router, real listeners on free loopback ports, a store
-//! on disk or the model. The first port is the login host, the second the API host.
+//! A whole platform in the test's process, as the CLI starts one: real router, real listeners on free loopback ports,
+//! a store on disk or the model. The first port is the login host, the second the API host.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -86,7 +86,7 @@ async fn every_state_is_a_small_whole_page() {
     );
     world.platform.cut("acme", "4100").await;
     let page = world.press("Load data", &[]).await;
-    check("ended", &page, &["Reconnect to Tripleseat", "exactly one attempt", "C-904"]);
+    check("ended", &page, &["Reconnect to Tripleseat", "The authorization was revoked", "C-904"]);
     check("refused", &world.open("/callback/tripleseat?code=a&state=b").await, &["C-900", "Back to the dashboard"]);
     check("nowhere", &world.open("/nowhere").await, &["There is nothing here"]);
     for file in ["hub.css", "brand.css", "icon.svg"] {

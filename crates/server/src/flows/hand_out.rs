@@ -1,5 +1,5 @@
-//! What the token endpoint hands out: a pair, intersected with what stands now, sealed, in the profile's shape. Whether it
-//! may be handed out was decided before.
+//! What the token endpoint hands out: a pair, intersected with what stands now, sealed, in the profile's shape.
+//! Whether it may be handed out was decided before.
 
 use causeway_protocol::change::Standing;
 use causeway_protocol::client_auth::Client;
@@ -53,7 +53,8 @@ impl Stands {
 }
 
 impl Presented<'_> {
-    /// A grant of nothing would burn what was presented: what can be known before the write is refused before the write.
+    /// A grant of nothing would burn what was presented: what can be known before the write is refused before the
+    /// write.
     pub(crate) fn something_is_left(&self, connection_scopes: Option<ScopeSet>) -> Result<(), Refusal> {
         let left = self.asked.intersect(self.client.app().scopes);
         let left = connection_scopes.map_or(left, |scopes| left.intersect(scopes));
@@ -71,7 +72,8 @@ impl Presented<'_> {
         self.reply(shared, stands, fields, kept, |grant| grant.fresh(self.now, shared.node.random()))
     }
 
-    /// The pair of an earlier reply once more: to an honest client that lost it, or to one that should look at its code.
+    /// The pair of an earlier reply once more: to an honest client that lost it, or to one that should look at its
+    /// code.
     pub(crate) fn resend(&self, shared: &Shared, stands: &Stands, fields: &[ReplyField]) -> Result<String, Refusal> {
         let reply = self.reply(shared, stands, fields, None, |grant| grant.resend(self.now))?;
         shared.metrics.resends.inc();

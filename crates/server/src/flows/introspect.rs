@@ -1,5 +1,5 @@
-//! Introspection (RFC 7662): what a token says, intersected with what stands now, told to its own app only. The rules stand
-//! in `causeway_protocol::introspect`.
+//! Introspection (RFC 7662): what a token says, intersected with what stands now, told to its own app only. The rules
+//! stand in `causeway_protocol::introspect`.
 
 use causeway_protocol::client_auth::Client;
 use causeway_protocol::introspect::{self, INACTIVE, Shown};

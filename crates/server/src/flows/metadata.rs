@@ -1,5 +1,5 @@
-//! The authorization server's metadata (RFC 8414): exactly what is on, from the profile and the configured origins. Never
-//! from a request: a Host header could make the issuer somebody else's (SECURITY MD-07).
+//! The authorization server's metadata (RFC 8414): exactly what is on, from the profile and the configured origins.
+//! Never from a request: a Host header could make the issuer somebody else's (SECURITY MD-07).
 
 use causeway_protocol::records::{AppStatus, ClientKind};
 use serde_json::{Map, Value, json};

@@ -1,5 +1,6 @@
-//! The token endpoint: authenticate, then the grant (RFC 6749 3.2). Client authentication comes before any code or token is
-//! touched: a failed attempt burns nothing. The grants stand in `redeem` and `refresh`, what they hand out in `hand_out`.
+//! The token endpoint: authenticate, then the grant (RFC 6749 3.2). Client authentication comes before any code or
+//! token is touched: a failed attempt burns nothing. The grants stand in `redeem` and `refresh`, what they hand out in
+//! `hand_out`.
 
 use causeway_protocol::{Reason, Refusal};
 

@@ -21,8 +21,8 @@ use crate::flows::caller::Asked;
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// Every parameter that the endpoints know. In a URL each is refused, so that none ends up in a log (RFC 6749 2.3.1), and
-/// sent twice each is refused, wherever it counts (RFC 6749 3.2). Others are nobody's business and are ignored.
+/// Every parameter that the endpoints know. In a URL each is refused, so that none ends up in a log (RFC 6749 2.3.1),
+/// and sent twice each is refused, wherever it counts (RFC 6749 3.2). Others are nobody's business and are ignored.
 const KNOWN: &[&str] = &[
     "access_token",
     "client_assertion",

@@ -1,5 +1,5 @@
-//! A JSON body as parameters: one object whose values are all strings (SECURITY TK-13). serde_json's own maps would keep
-//! the last of two equal names without a word, so the object is walked here. Other JSON is not read in this file.
+//! A JSON body as parameters: one object whose values are all strings (SECURITY TK-13). serde_json's own maps would
+//! keep the last of two equal names without a word, so the object is walked here. Other JSON is not read in this file.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Replies, and the one map from refusals to HTTP statuses of this crate. No status stands anywhere else, and nothing is
-//! decided here. The guard's own refusals have their file in the guard.
+//! Replies, and the one map from refusals to HTTP statuses of this crate. No status stands anywhere else, and nothing
+//! is decided here. The guard's own refusals have their file in the guard.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -139,8 +139,8 @@ pub fn page(kind: Kind, html: String) -> Response {
     reply
 }
 
-/// On to another address: 303, so that no form is posted again (RFC 9700 4.12). An address that is no header value leads
-/// nowhere.
+/// On to another address: 303, so that no form is posted again (RFC 9700 4.12). An address that is no header value
+/// leads nowhere.
 pub fn see_other(url: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(url) else { return refused(&Reason::Internal.refuse()) };
     let mut reply = Response::new(Body::empty());

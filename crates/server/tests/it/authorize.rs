@@ -433,7 +433,7 @@ async fn t_04_t_05_t_06_repeated_empty_and_unknown_parameters() {
     }
     let empty = link(&ACME, &[]) + "&scope=&state=&code_challenge=&code_challenge_method=";
     assert_consent(&browser.open(&platform, &empty).await, "empty is absent");
-    let unknown = "&access_type=offline&approval_prompt=force&account_id=1&resource=https://x&prompt=none&nonce=n&display=popup\
+    let unknown = "&access_type=offline&approval_prompt=force&account_id=1&resource=https://x&prompt=none&nonce=n&display=p\
         &login_hint=a&max_age=0&ui_locales=de&x=1&x=2&request=abc";
     let page = browser.open(&platform, &(link(&ACME, &[("state", "s")]) + unknown)).await;
     assert_consent(&page, "unknown is ignored");

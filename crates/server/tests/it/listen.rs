@@ -354,8 +354,8 @@ async fn c_09_neither_logs_nor_metrics_hold_a_secret() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .finish();
-    // With one dispatcher alive, tracing asks the thread that meets an event first whether anybody listens, and remembers its
-    // no; the other tests' threads have nobody. With two it asks both.
+    // With one dispatcher alive, tracing asks the thread that meets an event first whether anybody listens, and
+    // remembers its no; the other tests' threads have nobody. With two it asks both.
     let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let _until_the_end = tracing::subscriber::set_default(subscriber);
     let platform = Platform::start().await;

@@ -19,32 +19,33 @@ const MOVE: &str = "
        AND NOT EXISTS (SELECT 1 FROM cuts WHERE kind = 2 AND id = :connection AND (off = 1 OR cut_all > :as_of))
        AND NOT EXISTS (SELECT 1 FROM cuts WHERE kind = 3 AND id = :app AND (off = 1 OR cut_all > :as_of))
        AND NOT EXISTS (SELECT 1 FROM cuts WHERE kind = 4 AND id = :customer AND (off = 1 OR cut_all > :as_of))
-       AND NOT EXISTS (SELECT 1 FROM cuts WHERE kind = 5 AND id = :user AND (off = 1 OR cut_all > :as_of))
- RETURNING ends_at, scopes, (SELECT scopes FROM connections WHERE id = :connection)";
+       AND NOT EXISTS (SELECT 1 FROM cuts WHERE kind = 5 AND id = :user AND (off = 1 OR cut_all > :as_of))";
+
+/// What the mover did not name. Apart, because RETURNING builds a table of its own every time.
+const MOVED: &str = "SELECT f.ends_at, f.scopes, c.scopes FROM families f, connections c WHERE f.id = ?1 AND c.id = ?2";
 
 pub(super) fn advance(txn: Txn<'_>, change: &MoveFamily) -> rusqlite::Result<Outcome> {
-    let moved = txn
-        .db
-        .prepare_cached(MOVE)?
-        .query_row(
-            named_params! {
-                ":now": change.now.0,
-                ":key": rows::stored_key(change.key_id),
-                ":retry": rows::stored_retry(change.retry),
-                ":family": change.family.0,
-                ":generation": rows::stored_generation(change.generation),
-                ":digest": change.digest.0,
-                ":connection": change.connection.0,
-                ":unused_since": (change.now - change.idle).0,
-                ":as_of": change.as_of.0,
-                ":app": change.app.0,
-                ":customer": change.customer.0,
-                ":user": change.user.0,
-            },
-            |row| Ok((UnixTime(row.get(0)?), rows::scopes(row, 1)?, rows::scopes(row, 2)?)),
-        )
-        .optional()?;
-    let Some((ends_at, scopes, connection_scopes)) = moved else { return Ok(Outcome::Stale) };
+    let moved = txn.db.prepare_cached(MOVE)?.execute(named_params! {
+        ":now": change.now.0,
+        ":key": rows::stored_key(change.key_id),
+        ":retry": rows::stored_retry(change.retry),
+        ":family": change.family.0,
+        ":generation": rows::stored_generation(change.generation),
+        ":digest": change.digest.0,
+        ":connection": change.connection.0,
+        ":unused_since": (change.now - change.idle).0,
+        ":as_of": change.as_of.0,
+        ":app": change.app.0,
+        ":customer": change.customer.0,
+        ":user": change.user.0,
+    })?;
+    if moved == 0 {
+        return Ok(Outcome::Stale);
+    }
+    let (ends_at, scopes, connection_scopes) =
+        txn.db.prepare_cached(MOVED)?.query_one(params![change.family.0, change.connection.0], |row| {
+            Ok((UnixTime(row.get(0)?), rows::scopes(row, 1)?, rows::scopes(row, 2)?))
+        })?;
     let family = Family {
         id: change.family,
         generation: change.generation + 1,

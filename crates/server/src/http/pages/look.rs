@@ -64,10 +64,11 @@ fn colours(brand: &Brand) -> String {
 
 fn mark(brand: &Brand) -> String {
     let letters: String = brand.monogram.chars().filter(|c| c.is_alphanumeric()).take(2).collect();
+    // Quotes are single so that this can be read.
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" height=\"32\" rx=\"8\" \
-         fill=\"{}\"/><text x=\"16\" y=\"22\" text-anchor=\"middle\" font-family=\"system-ui, sans-serif\" font-size=\"17\" \
-         font-weight=\"700\" fill=\"#fff\">{letters}</text></svg>\n",
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='8' fill='{}'/>\
+         <text x='16' y='22' text-anchor='middle' font-family='system-ui, sans-serif' font-size='17' font-weight='700' \
+         fill='#fff'>{letters}</text></svg>\n",
         brand.accent
     )
 }

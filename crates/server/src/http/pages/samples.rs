@@ -2,283 +2,299 @@
 //! No handler uses them.
 
 use askama::Template;
+use causeway_protocol::profile::Profile;
+use causeway_protocol::time::Seconds;
+use causeway_protocol::{Reason, UnixTime};
 
 use super::look::Look;
 use super::views::*;
 use super::words::{self, When};
-use causeway_protocol::UnixTime;
-use causeway_protocol::profile::Profile;
-use causeway_protocol::time::Seconds;
 
 /// One rendered page: a short name, and HTML.
 pub type Sample = (&'static str, String);
 
 /// Every page in every state, for this platform.
 pub fn all(profile: &Profile) -> Vec<Sample> {
-    let mut pages = plain(profile);
-    for (name, html) in [
-        "sign-in-hostile",
-        "consent-hostile",
-        "hindered-hostile",
-        "refused-hostile",
-        "connected-hostile",
-        "connection-hostile",
-    ]
-    .into_iter()
-    .zip(hostile(profile))
-    {
-        pages.push((name, html));
-    }
+    let kind = Names {
+        app: ("Acme Booking", "Acme Software Ltd"),
+        person: "ada@harbour.example",
+        customer: "Harbour Hospitality",
+        sites: &["Harbour House", "The Old Mill"],
+    };
+    let long = format!("{HOSTILE} {}", "W".repeat(500));
+    let cruel = Names {
+        app: (&long, &long),
+        person: "\"><svg/onload=alert(1)>@evil.example",
+        customer: &long,
+        sites: &[long.as_str(); 8],
+    };
+    let (kind, cruel) = (Maker { profile, names: kind }, Maker { profile, names: cruel });
+    let mut pages = kind.sign_in();
+    pages.extend(kind.asked());
+    pages.extend(kind.refused());
+    pages.extend(kind.connected());
+    pages.extend(cruel.hostile());
     pages
 }
 
-fn frame(profile: &Profile, person: Option<&str>) -> Frame {
-    let mut frame = super::frame(profile, &Look::of(profile), "01JD8Q4W7Z0K");
-    frame.person = person.map(str::to_owned);
-    frame
+/// What an attacker would register.
+pub const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u{202e}elpirT\u{2066} \u{200b}\
+    \u{1f469}\u{200d}\u{1f4bb} javascript:alert(1) {{7*7}} \u{2714} Official Verified";
+
+struct Names<'a> {
+    app: (&'a str, &'a str),
+    person: &'a str,
+    customer: &'a str,
+    sites: &'a [&'a str],
 }
 
-fn app(name: &str, owner: &str, verified: bool, platform: &str) -> AppCard {
-    AppCard {
-        name: words::name(name),
-        initial: words::initial(name),
-        owner: words::name(owner),
-        description: words::paragraph("Turns web enquiries into leads, and keeps your calendar in step."),
-        info: "acme-booking.example".to_owned(),
-        verified,
-        poses: !verified && words::poses(name, platform),
-        private: false,
-    }
+struct Maker<'a> {
+    profile: &'a Profile,
+    names: Names<'a>,
 }
 
-fn line(sentence: &str, risky: bool) -> Line {
-    Line { sentence: words::sentence(sentence), risky }
-}
+const NOW: UnixTime = UnixTime(1_795_291_560);
 
-fn may() -> May {
-    May {
-        see: vec![
-            line("see your leads and who sent them", false),
-            line("see your events, their dates and their status", false),
-        ],
-        change: vec![line("create leads and change them", false)],
-        stay: vec![],
-    }
-}
-
-fn all_of_it() -> May {
-    May {
-        see: vec![line("see everything in your account: leads, events, bookings, contacts and accounts", false)],
-        change: vec![line(
-            "create and change everything in your account: leads, events, bookings, contacts and accounts",
-            true,
-        )],
-        stay: vec![],
-    }
-}
-
-fn problem(reason: causeway_protocol::Reason) -> Problem {
-    Problem { sentence: reason.sentence().into(), next: reason.next_step().into(), number: reason.number() }
+fn at(ago: i64) -> Option<When> {
+    Some(words::when(NOW - Seconds(ago), NOW))
 }
 
 fn seal() -> String {
     "AQABAG".repeat(60)
 }
 
-fn consent(frame: Frame, app: AppCard, may: May) -> Consent {
-    Consent {
-        frame,
-        app,
-        wants: "see and change data of Harbour Hospitality at 2 sites".to_owned(),
-        person: "ada@harbour.example".to_owned(),
-        role: "Administrator",
-        customer: "Harbour Hospitality".to_owned(),
-        personal: false,
-        another: "/oauth2/authorize?client_id=acme&prompt=select_account".to_owned(),
-        sites_title: "2 sites".to_owned(),
-        sites: vec!["Harbour House".to_owned(), "The Old Mill".to_owned()],
-        more_sites: 0,
-        may,
-        never: "It cannot see your password, change who has access, or reach another customer.".to_owned(),
-        idle: "1 year".to_owned(),
-        absolute: "10 years".to_owned(),
-        cut_where: "Settings > OAuth Applications".to_owned(),
-        returns_to: "app.acme-booking.example".to_owned(),
-        request: seal(),
-    }
-}
-
-fn at(ago: i64) -> Option<When> {
-    let now = UnixTime(1_795_291_560);
-    Some(words::when(now - Seconds(ago), now))
-}
-
-fn row(app: AppCard, health: Health, used: Option<When>) -> Row {
-    Row {
-        href: "/settings/oauth-applications/12".to_owned(),
-        app,
-        may: "see your leads and who sent them, create leads and change them, and 3 more".to_owned(),
-        risky: false,
-        sites: "2 sites".to_owned(),
-        by: "ada@harbour.example".to_owned(),
-        since: at(86_400 * 12),
-        used,
-        health,
-    }
-}
-
-fn good() -> Health {
-    Health { good: true, word: "Working", why: "" }
-}
-
-fn paused() -> Health {
-    Health {
-        good: false,
-        word: "Paused",
-        why: "This app is switched off, so its calls are refused. Nothing needs to be done here.",
-    }
-}
-
-fn plain(profile: &Profile) -> Vec<Sample> {
-    use causeway_protocol::Reason::*;
-    let platform = profile.name.as_str();
-    let frame = |person| frame(profile, person);
-    let acme = || app("Acme Booking", "Acme Software Ltd", true, platform);
-    let young = || app("LeadSpark", "Jo Parker", false, platform);
-    let ada = Some("ada@harbour.example");
-    let rows = || {
-        vec![
-            row(acme(), good(), at(200)),
-            Row {
-                by: "grace@harbour.example".into(),
-                may: "see everything in your account, and create and change everything in your account".into(),
-                risky: true,
-                since: at(86_400 * 400),
-                ..row(young(), paused(), at(86_400 * 3))
-            },
-            Row {
-                sites: "1 site".into(),
-                since: at(40),
-                ..row(
-                    app("Tablewise", "Tablewise Inc.", true, platform),
-                    Health { good: true, word: "New", why: "" },
-                    None,
-                )
-            },
-        ]
-    };
-    let connected = |rows: Vec<Row>| Connected {
-        frame: frame(ada),
-        customer: "Harbour Hospitality".into(),
-        sites_word: "Sites".into(),
-        rows,
-        gone: None,
-        later: false,
-        next: None,
-    };
-    let refused = |title, meaning, reason, developer| Refused {
-        frame: frame(None),
-        title,
-        meaning,
-        problem: problem(reason),
-        way: Way { href: "/".into(), text: "Go to your account" },
-        developer,
-        support: "support.tripleseat.com".into(),
-    };
-    vec![
-        ("sign-in", render(&SignIn { frame: frame(None), ..SignIn::default() })),
-        ("sign-in-app", render(&SignIn { frame: frame(None), app: Some(acme()), request: Some(seal()), ..SignIn::default() })),
-        ("sign-in-wrong", render(&SignIn { frame: frame(None), app: Some(acme()), request: Some(seal()), email: "ada@harbour.example".into(), problem: Some(problem(SignInFailed)), ..SignIn::default() })),
-        ("sign-in-another", render(&SignIn { frame: frame(None), app: Some(acme()), request: Some(seal()), current: Some("ada@harbour.example".into()), ..SignIn::default() })),
-        ("signed-out", render(&SignIn { frame: frame(None), notice: Some("You are signed out."), ..SignIn::default() })),
-        ("sign-out", render(&SignOut { frame: frame(None), person: "ada@harbour.example".into() })),
-        ("consent", render(&consent(frame(None), acme(), may()))),
-        ("consent-unverified", render(&consent(frame(None), young(), all_of_it()))),
-        ("hindered", render(&Hindered { frame: frame(None), app: acme(), person: "sam@harbour.example".into(), title: "An administrator has to do this", problem: problem(NotApprover), another: "/oauth2/authorize?client_id=acme".into(), request: seal() })),
-        ("refused-link", render(&refused("This link is broken", "Nothing was shared, and nothing was changed.", RedirectUnregistered, vec![("Parameter", "redirect_uri".to_owned()), ("Expected", "One of the redirect URIs that are registered for this app, byte for byte: scheme, host, port, path and a slash at the end all count.".to_owned()), ("To fix it", RedirectUnregistered.next_step().to_owned())]))),
-        ("refused-expired", render(&refused("Please look at this again", "Nothing was shared.", FormExpired, vec![]))),
-        ("connected", render(&connected(rows()))),
-        ("connected-gone", render(&Connected { gone: Some("LeadSpark".into()), ..connected(rows()[..1].to_vec()) })),
-        ("connected-none", render(&connected(vec![]))),
-        ("connection", render(&Connection { frame: frame(ada), customer: "Harbour Hospitality".into(), row: row(acme(), good(), at(200)), may: may(), sites_title: "2 sites".into(), sites: vec!["Harbour House".into(), "The Old Mill".into()], more_sites: 0, idle: "1 year".into(), absolute: "10 years".into(), token: "dG9rZW4".into() })),
-        ("connection-paused", render(&Connection { frame: frame(ada), customer: "Harbour Hospitality".into(), row: row(young(), paused(), at(86_400 * 3)), may: all_of_it(), sites_title: "2 sites".into(), sites: vec!["Harbour House".into(), "The Old Mill".into()], more_sites: 0, idle: "1 year".into(), absolute: "10 years".into(), token: "dG9rZW4".into() })),
-    ]
-}
-
-/// What an attacker would register.
-pub const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u{202e}elpirT\u{2066} \u{200b}\u{1f469}\u{200d}\u{1f4bb} \
-    javascript:alert(1) {{7*7}} \u{2714} Official Verified";
-
-fn hostile(profile: &Profile) -> Vec<String> {
-    let long = format!("{HOSTILE} {}", "W".repeat(500));
-    let evil = || AppCard {
-        description: words::paragraph(&long),
-        info: "xn--evil.example".into(),
-        ..app(&long, &long, false, &profile.name)
-    };
-    let name = words::name(&long);
-    let frame = |person| frame(profile, person);
-    let email = "\"><svg/onload=alert(1)>@evil.example".to_owned();
-    let sites = vec![name.clone(); 12];
-    let evil_row = || Row { by: email.clone(), ..row(evil(), good(), None) };
-    vec![
-        render(&SignIn {
-            frame: frame(None),
-            app: Some(evil()),
-            request: Some(seal()),
-            email: email.clone(),
-            problem: Some(problem(causeway_protocol::Reason::SignInThrottled)),
-            ..SignIn::default()
-        }),
-        render(&Consent {
-            person: email.clone(),
-            customer: name.clone(),
-            sites: sites.clone(),
-            more_sites: 40,
-            returns_to: "evil.example".into(),
-            ..consent(frame(None), evil(), all_of_it())
-        }),
-        render(&Hindered {
-            frame: frame(None),
-            app: evil(),
-            person: email.clone(),
-            title: "This app is private",
-            problem: problem(causeway_protocol::Reason::AppPrivate),
-            another: "/oauth2/authorize?x=%22".into(),
-            request: seal(),
-        }),
-        render(&Refused {
-            frame: frame(None),
-            title: "This link is broken",
-            problem: problem(causeway_protocol::Reason::ParameterRepeated),
-            developer: vec![("Parameter", words::name(&long))],
-            way: Way { href: "/".into(), text: "Go to your account" },
-            ..Refused::default()
-        }),
-        render(&Connected {
-            frame: frame(Some(&email)),
-            customer: name.clone(),
-            sites_word: "Sites".into(),
-            rows: vec![evil_row(), evil_row()],
-            gone: Some(name.clone()),
-            later: true,
-            next: Some("/settings/oauth-applications?after=12".into()),
-        }),
-        render(&Connection {
-            frame: frame(Some(&email)),
-            customer: name.clone(),
-            row: evil_row(),
-            may: may(),
-            sites_title: "2 sites".into(),
-            sites,
-            more_sites: 40,
-            idle: "1 year".into(),
-            absolute: "10 years".into(),
-            token: "dG9rZW4".into(),
-        }),
-    ]
+fn problem(reason: Reason) -> Problem {
+    super::problem(&reason.refuse())
 }
 
 fn render(page: &impl Template) -> String {
     page.render().unwrap_or_default()
+}
+
+fn working() -> Health {
+    Health { good: true, word: "Working", why: "" }
+}
+
+fn paused() -> Health {
+    let why = "This app is switched off, so its calls are refused. It goes on when the app is switched on again.";
+    Health { good: false, word: "Paused", why }
+}
+
+impl Maker<'_> {
+    fn frame(&self) -> Frame {
+        super::frame(self.profile, &Look::of(self.profile), "01JD8Q4W7Z0K")
+    }
+
+    fn signed_frame(&self) -> Frame {
+        Frame { person: Some(words::name(self.names.person)), ..self.frame() }
+    }
+
+    fn card(&self, (name, owner): (&str, &str), verified: bool) -> AppCard {
+        AppCard {
+            name: words::name(name),
+            initial: words::initial(name),
+            owner: words::name(owner),
+            description: words::paragraph("Turns web enquiries into leads, and keeps your calendar in step."),
+            info: "acme-booking.example".to_owned(),
+            verified,
+            poses: !verified && words::poses(name, &self.profile.name),
+            private: false,
+        }
+    }
+
+    fn app(&self) -> AppCard {
+        self.card(self.names.app, true)
+    }
+
+    fn young(&self) -> AppCard {
+        self.card(("LeadSpark", "Jo Parker"), false)
+    }
+
+    /// The first words of the profile, so many of each group.
+    fn may(&self, count: usize) -> May {
+        use causeway_protocol::profile::ScopeGroup;
+        let of = |group: ScopeGroup| {
+            let words = self.profile.scopes.iter().filter(move |word| word.group == group).take(count);
+            words.map(|word| Line { sentence: words::sentence(&word.sentence), risky: word.risky }).collect()
+        };
+        May { see: of(ScopeGroup::See), change: of(ScopeGroup::Change), stay: of(ScopeGroup::Stay) }
+    }
+
+    fn sign_in(&self) -> Vec<Sample> {
+        let plain = || SignIn { frame: self.frame(), ..SignIn::default() };
+        let asked = || SignIn { app: Some(self.app()), request: Some(seal()), ..plain() };
+        let person = || self.names.person.to_owned();
+        let wrong = |reason| SignIn { email: person(), problem: Some(problem(reason)), ..asked() };
+        vec![
+            ("sign-in", render(&plain())),
+            ("sign-in-app", render(&asked())),
+            ("sign-in-wrong", render(&wrong(Reason::SignInFailed))),
+            ("sign-in-wait", render(&wrong(Reason::SignInThrottled))),
+            ("sign-in-another", render(&SignIn { current: Some(person()), ..asked() })),
+            ("signed-out", render(&SignIn { notice: Some("You are signed out."), ..plain() })),
+            ("sign-out", render(&SignOut { frame: self.frame(), person: person() })),
+        ]
+    }
+
+    fn consent(&self, app: AppCard, may: May) -> Consent {
+        let brand = &self.profile.brand;
+        let sites_title = words::count(self.names.sites.len(), &brand.sites_word);
+        Consent {
+            frame: self.frame(),
+            app,
+            wants: format!("see and change data of {} at {sites_title}", words::name(self.names.customer)),
+            person: words::name(self.names.person),
+            role: "Administrator",
+            customer: words::name(self.names.customer),
+            personal: false,
+            another: "/oauth2/authorize?client_id=acme&prompt=select_account".to_owned(),
+            sites_title,
+            sites: self.names.sites.iter().map(|site| words::name(site)).collect(),
+            more_sites: self.names.sites.len() / 8 * 40,
+            may,
+            never: brand.never.clone(),
+            idle: words::length(self.profile.token.refresh_life.idle),
+            absolute: words::length(self.profile.token.refresh_life.absolute),
+            cut_where: brand.cut_where.clone(),
+            returns_to: "app.acme-booking.example".to_owned(),
+            request: seal(),
+        }
+    }
+
+    fn hindered(&self, title: &'static str, reason: Reason) -> Hindered {
+        Hindered {
+            frame: self.frame(),
+            app: self.app(),
+            person: words::name(self.names.person),
+            title,
+            problem: problem(reason),
+            another: "/oauth2/authorize?client_id=acme&prompt=select_account".to_owned(),
+            request: seal(),
+        }
+    }
+
+    fn asked(&self) -> Vec<Sample> {
+        vec![
+            ("consent", render(&self.consent(self.app(), self.may(2)))),
+            ("consent-unverified", render(&self.consent(self.young(), self.may(1)))),
+            ("hindered", render(&self.hindered("An administrator has to do this", Reason::NotApprover))),
+        ]
+    }
+
+    fn refusal(&self, title: &'static str, reason: Reason, developer: Vec<(&'static str, String)>) -> Refused {
+        Refused {
+            frame: self.frame(),
+            title,
+            meaning: "Nothing was shared.",
+            problem: problem(reason),
+            way: Way { href: "/".to_owned(), text: "Go to your account" },
+            developer,
+            support: "help.harbour.example".to_owned(),
+        }
+    }
+
+    fn refused(&self) -> Vec<Sample> {
+        let developer = vec![
+            ("Parameter", "redirect_uri".to_owned()),
+            ("Expected", "One of the app’s registered redirect URIs, byte for byte.".to_owned()),
+            ("To fix it", Reason::RedirectUnregistered.next_step().to_owned()),
+        ];
+        vec![
+            ("refused-link", render(&self.refusal("This link is broken", Reason::RedirectUnregistered, developer))),
+            ("refused-expired", render(&self.refusal("Please look at this again", Reason::FormExpired, Vec::new()))),
+        ]
+    }
+
+    fn row(&self, app: AppCard, health: Health, used: Option<When>) -> Row {
+        Row {
+            href: format!("{}/12", self.profile.endpoints.connected_apps),
+            app,
+            may: "see your leads and who sent them, create leads and change them and 3 more".to_owned(),
+            risky: !health.good,
+            sites: words::count(2, &self.profile.brand.sites_word),
+            by: words::name(self.names.person),
+            since: at(86_400 * 12),
+            used,
+            health,
+        }
+    }
+
+    fn list(&self, rows: Vec<Row>) -> Connected {
+        Connected {
+            frame: self.signed_frame(),
+            customer: words::name(self.names.customer),
+            sites_word: words::sentence(&self.profile.brand.sites_word),
+            rows,
+            gone: None,
+            later: false,
+            next: None,
+        }
+    }
+
+    fn one(&self, row: Row, may: May) -> Connection {
+        Connection {
+            frame: self.signed_frame(),
+            customer: words::name(self.names.customer),
+            sites_title: row.sites.clone(),
+            row,
+            may,
+            sites: self.names.sites.iter().map(|site| words::name(site)).collect(),
+            more_sites: self.names.sites.len() / 8 * 40,
+            idle: words::length(self.profile.token.refresh_life.idle),
+            absolute: words::length(self.profile.token.refresh_life.absolute),
+            token: "dG9rZW4".to_owned(),
+        }
+    }
+
+    fn connected(&self) -> Vec<Sample> {
+        let fresh = Health { good: true, word: "Not used yet", why: "" };
+        let rows = vec![
+            self.row(self.app(), working(), at(200)),
+            Row { since: at(86_400 * 400), ..self.row(self.young(), paused(), at(86_400 * 3)) },
+            Row { since: at(40), ..self.row(self.card(("Tablewise", "Tablewise Inc."), true), fresh, None) },
+        ];
+        let gone = Connected { gone: Some("LeadSpark".to_owned()), ..self.list(rows[..1].to_vec()) };
+        vec![
+            ("connected-gone", render(&gone)),
+            ("connected-none", render(&self.list(Vec::new()))),
+            ("connection", render(&self.one(rows[0].clone(), self.may(2)))),
+            ("connection-paused", render(&self.one(rows[1].clone(), self.may(1)))),
+            ("connected", render(&self.list(rows))),
+        ]
+    }
+
+    fn hostile(&self) -> Vec<Sample> {
+        let evil = || AppCard {
+            description: words::paragraph(self.names.app.0),
+            info: "xn--evil.example".to_owned(),
+            ..self.card(self.names.app, false)
+        };
+        let sign_in = SignIn {
+            frame: self.frame(),
+            app: Some(evil()),
+            request: Some(seal()),
+            email: self.names.person.to_owned(),
+            problem: Some(problem(Reason::SignInFailed)),
+            ..SignIn::default()
+        };
+        let row = || self.row(evil(), paused(), None);
+        let list = Connected {
+            gone: Some(words::name(self.names.app.0)),
+            later: true,
+            next: Some(format!("{}?after=12", self.profile.endpoints.connected_apps)),
+            ..self.list(vec![row(), row()])
+        };
+        let developer = vec![("Parameter", words::name(self.names.app.0))];
+        vec![
+            ("sign-in-hostile", render(&sign_in)),
+            ("consent-hostile", render(&self.consent(evil(), self.may(20)))),
+            (
+                "hindered-hostile",
+                render(&Hindered { app: evil(), ..self.hindered("This app is private", Reason::AppPrivate) }),
+            ),
+            ("refused-hostile", render(&self.refusal("This link is broken", Reason::ParameterRepeated, developer))),
+            ("connected-hostile", render(&list)),
+            ("connection-hostile", render(&self.one(row(), self.may(20)))),
+        ]
+    }
 }
