@@ -32,6 +32,17 @@ impl House {
         Ok(path)
     }
 
+    /// Waits until no other xtask does this: two would share files, and spoil each other's figures. Held until dropped.
+    pub(crate) fn alone(&self, doing: &str) -> Result<fs::File, String> {
+        let path = self.target(&format!("run/{doing}.lock"))?;
+        let file = fs::File::create(&path).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+        if file.try_lock().is_err() {
+            println!("  another xtask is at {doing}: waiting for it");
+            file.lock().map_err(|e| format!("cannot lock {}: {e}", path.display()))?;
+        }
+        Ok(file)
+    }
+
     /// A release binary, if it was built.
     pub(crate) fn binary(&self, name: &str) -> Result<PathBuf, String> {
         let path = self.root.join("target/release").join(name);

@@ -89,7 +89,7 @@ fn serve() -> clap::Command {
     let args = settings.map(|setting| {
         let action = if setting.many { ArgAction::Append } else { ArgAction::Set };
         let default = setting.default.map_or_else(String::new, |default| format!(" [default: {default}]"));
-        flag(setting.name, setting.value, &format!("{}{default}", setting.prose)).action(action)
+        flag(setting.name, setting.value, &format!("{}{default}", setting.prose())).action(action)
     });
     clap::Command::new("serve").about("Run a platform's authorization server and its API's guard.").args(args)
 }

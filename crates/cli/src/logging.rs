@@ -1,15 +1,20 @@
 //! Where log lines go: JSON on the standard error for `serve`, warnings only for the demo. Lines are written by a
-//! thread of their own, so that a slow reader never holds up a request; what does not fit is dropped and counted.
+//! thread of their own, many at once, so that neither a slow reader nor waking a thread for each line holds up a request;
+//! what does not fit is dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use std::time::Duration;
 
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 8_192;
+/// After a batch the writer sleeps for this long, so that a busy server wakes it fifty times a second and not once a line.
+const PAUSE: Duration = Duration::from_millis(20);
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
@@ -53,13 +58,19 @@ fn write_all(lines: &Receiver<Vec<u8>>) {
     while let Ok(line) = lines.recv() {
         batch.clear();
         batch.extend_from_slice(&line);
-        lines.try_iter().take(256).for_each(|line| batch.extend_from_slice(&line));
+        lines.try_iter().take(QUEUE).for_each(|line| batch.extend_from_slice(&line));
         match DROPPED.swap(0, Ordering::Relaxed) {
             0 => {}
             dropped => batch.extend_from_slice(format!("{{\"dropped_log_lines\":{dropped}}}\n").as_bytes()),
         }
         let _closed_pipe = io::stderr().lock().write_all(&batch);
+        std::thread::sleep(PAUSE);
     }
+}
+
+/// Gives the writer the time to take the last lines: called once, before the process ends.
+pub(crate) fn settle() {
+    std::thread::sleep(PAUSE * 2);
 }
 
 struct Line<'a>(&'a Lines, Vec<u8>);

@@ -58,6 +58,7 @@ fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure
     runtime.spawn(give_memory_back());
     let ended = runtime.block_on(command);
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    logging::settle();
     ended
 }
 

@@ -38,6 +38,10 @@ pub(crate) async fn run(flags: Given) -> Result<(), Failure> {
             Ok(()) => tracing::info!("certificate and key were read again"),
             Err(why) => tracing::error!(why, "the old certificate stays"),
         }
+        match platform.reload_keys().await {
+            Ok(()) => tracing::info!("the key file was read again"),
+            Err(why) => tracing::error!(why, "the old keys stay"),
+        }
     }
     tracing::info!("stopping");
     if tokio::time::timeout(PATIENCE, platform.stop()).await.is_err() {

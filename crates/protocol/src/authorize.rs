@@ -1,7 +1,7 @@
 //! The authorization request (RFC 6749 4.1.1), checked in the order of 4.1.2.1: while app or redirect URI is unproven, an
 //! error is shown to the person and never redirected.
 
-use crate::params::Params;
+use crate::params::{MAX_VALUE, Params};
 use crate::pkce;
 use crate::profile::{AuthorizeRules, Profile};
 use crate::records::{App, AppStatus, ClientKind};
@@ -11,6 +11,13 @@ use crate::{AppId, Reason, Refusal, ScopeSet, Scopes};
 
 /// The longest `state` that is echoed, in bytes.
 pub const MAX_STATE: usize = 4_096;
+/// The longest redirect URI that can be registered, in bytes.
+pub const MAX_REDIRECT_URI: usize = 1_024;
+
+/// What a sealed form holds besides state and redirect URI, and then some: ids, digests, scopes, a loopback port.
+const FORM_REST: usize = 512;
+// The request travels in a hidden field (TOKENS 5): the largest must come back as a parameter that is read.
+const _: () = assert!((MAX_STATE + MAX_REDIRECT_URI + FORM_REST).div_ceil(3) * 4 <= MAX_VALUE);
 
 /// Where the answer goes: only ever a registered URI.
 #[derive(Clone, Debug, PartialEq, Eq)]

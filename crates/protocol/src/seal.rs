@@ -142,6 +142,11 @@ impl KeyRing {
         self.roots.iter().map(|root| root.id).collect()
     }
 
+    /// Whether it holds the key of this id.
+    pub fn holds(&self, id: u16) -> bool {
+        self.roots.iter().any(|root| root.id == id)
+    }
+
     /// The key that seals.
     pub fn newest(&self) -> u16 {
         self.roots[0].id

@@ -5,6 +5,8 @@ mod resolve;
 mod sources;
 mod values;
 
+use causeway_protocol::profile::SHIPPED;
+
 pub use resolve::{Serve, resolve};
 pub use sources::{Given, from_env, from_file, manual};
 
@@ -21,8 +23,20 @@ pub struct Setting {
     pub many: bool,
     /// Has a flag. Secrets have none: command lines are seen by everybody on the machine (SECURITY C-13).
     pub flag: bool,
-    /// What it is.
-    pub prose: &'static str,
+    /// What it is. `{shipped}` stands for the names of the profiles in this program: see [`Setting::prose`].
+    prose: &'static str,
+}
+
+impl Setting {
+    /// What it is, in words.
+    pub fn prose(&self) -> String {
+        self.prose.replace("{shipped}", &shipped())
+    }
+}
+
+/// The names of the profiles that are compiled in.
+fn shipped() -> String {
+    SHIPPED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 const ONE: Setting = Setting { name: "", value: "", default: None, many: false, flag: true, prose: "" };
@@ -32,7 +46,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "profile",
         value: "FILE|NAME",
-        prose: "The platform: a profile file, or the name of a shipped one (tripleseat, default).",
+        prose: "The platform: a profile file, or the name of a shipped one ({shipped}).",
         ..ONE
     },
     Setting {

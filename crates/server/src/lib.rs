@@ -15,6 +15,7 @@ pub mod load_seed;
 pub mod metrics;
 pub mod node;
 pub mod platform;
+pub mod ring;
 pub mod router;
 pub mod seed;
 pub mod shared;

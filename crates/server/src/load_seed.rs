@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use causeway_protocol::authorize::MAX_REDIRECT_URI;
 use causeway_protocol::records::{Act, App, Customer, Person, Site, Visibility};
 use causeway_protocol::secret::{PasswordHash, Secret};
 use causeway_protocol::{AppId, Change, CustomerId, Outcome, Refusal, Row, ScopeSet, SiteId, UserId};
@@ -66,6 +67,9 @@ pub async fn load(node: &Node, file: &SeedFile) -> Result<(), String> {
 /// One line.
 pub async fn set_redirect_uris(node: &Node, client_id: &str, uris: &[String]) -> Result<(), String> {
     let Some(known) = node.app(client_id).filter(|app| app.redirect_uris != uris) else { return Ok(()) };
+    if uris.iter().any(|uri| uri.len() > MAX_REDIRECT_URI) {
+        return Err(format!("{client_id}: a redirect URI has at most {MAX_REDIRECT_URI} characters"));
+    }
     let app = App { redirect_uris: uris.to_vec(), ..App::clone(&known) };
     let change = Change::PutApp(app, act(node, "app.put"));
     node.apply(change).await.map(drop).map_err(|refusal| refusal.description())
@@ -153,7 +157,7 @@ async fn put_app(node: &Node, seed: &SeedApp, owner: Option<CustomerId>) -> Resu
         active: seed.active,
         verified: seed.verified,
         pkce_required: seed.pkce_required,
-        secrets: seed.client_secret.iter().map(|secret| node.ring.verifier(secret.expose())).collect(),
+        secrets: seed.client_secret.iter().map(|secret| node.ring().verifier(secret.expose())).collect(),
         redirect_uris: seed.redirect_uris.clone(),
         // The seed's reader compared the words with the profile.
         scopes: scopes.unwrap_or(ScopeSet::EMPTY),

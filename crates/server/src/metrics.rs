@@ -53,6 +53,8 @@ pub struct Metrics {
     pub refreshes: Counter,
     /// Successors handed out a second time.
     pub resends: Counter,
+    /// Of those, more than three of one family within a day.
+    pub resend_alerts: Counter,
     /// Requests that panicked.
     pub panics: Counter,
     /// Connections turned away at the door.
@@ -90,6 +92,7 @@ impl Metrics {
             verdicts: Family::default(),
             refreshes: Counter::default(),
             resends: Counter::default(),
+            resend_alerts: Counter::default(),
             panics: Counter::default(),
             shed: Counter::default(),
             token_seconds: Histogram::new(BUCKETS),
@@ -110,6 +113,8 @@ impl Metrics {
         registry.register("guard_verdicts", "What the guard said", self.verdicts.clone());
         registry.register("refreshes", "Refresh tokens that moved on", self.refreshes.clone());
         registry.register("resends", "Successors handed out a second time", self.resends.clone());
+        let many = "Successors handed out a second time beyond three a day of one family";
+        registry.register("resend_alerts", many, self.resend_alerts.clone());
         registry.register("take_backs", "Take-backs written by this node since start", self.take_backs.clone());
         registry.register("panics", "Requests that panicked", self.panics.clone());
         registry.register("shed_connections", "Connections turned away: one source held too many", self.shed.clone());

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use causeway_guard::{CustomerSource, Held, Unavailable};
 use causeway_protocol::profile::Profile;
 use causeway_protocol::records::{App, Customer};
-use causeway_protocol::seal::KeyRing;
+use causeway_protocol::seal::{KeyRing, SealError, Sealed};
 use causeway_protocol::taken_back::TakenBack;
 use causeway_protocol::{Applied, Change, CustomerId, FamilyId, Outcome, Reason, Refusal, Row, UnixTime};
 use causeway_storage::{Engine, Store, StoreError, Stored};
 
 use crate::clock::{Clock, Entropy, random};
+use crate::ring::HeldRing;
 
 /// Where the platform is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct Node {
     /// The authority.
     pub store: Engine,
     /// The keys.
-    pub ring: KeyRing,
+    pub rings: HeldRing,
     /// What is held in memory.
     pub held: Held,
     /// Time.
@@ -52,7 +53,7 @@ impl Node {
         profile: Profile,
         origins: Origins,
         store: Engine,
-        ring: KeyRing,
+        rings: impl Into<HeldRing>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Stored<Self> {
@@ -61,12 +62,46 @@ impl Node {
         store.apply(Change::RaiseAccessLife(profile.token.access_life)).await?;
         let boot = store.boot().await?;
         let held = Held::new(TakenBack::new(boot.head, boot.cuts), boot.apps, boot.scopes);
-        Ok(Self { profile, origins, store, ring, held, clock, entropy, take_backs: AtomicU64::new(0), last_family: AtomicU64::new(0) })
+        Ok(Self {
+            profile,
+            origins,
+            store,
+            rings: rings.into(),
+            held,
+            clock,
+            entropy,
+            take_backs: AtomicU64::new(0),
+            last_family: AtomicU64::new(0),
+        })
     }
 
     /// The time.
     pub fn now(&self) -> UnixTime {
         self.clock.now()
+    }
+
+    /// The keys as they are now. A request uses one ring from its beginning to its end.
+    pub fn ring(&self) -> Arc<KeyRing> {
+        self.rings.get()
+    }
+
+    /// A ring that was read after `this` one, which did not hold some key (TOKENS 3).
+    pub async fn ring_after(&self, this: &Arc<KeyRing>) -> Option<Arc<KeyRing>> {
+        self.rings.after(this, self.clock.as_ref()).await
+    }
+
+    /// Opens a text of one kind. A key that is not held may have come meanwhile: the ring is read again, at most once a
+    /// second, before anybody hears `UnknownKey`.
+    pub async fn open<T: Sealed>(&self, prefix: &str, text: &str, now: UnixTime) -> Result<T, SealError> {
+        let ring = self.ring();
+        let opened = ring.open(prefix, text, now);
+        if !matches!(opened, Err(SealError::UnknownKey(_))) {
+            return opened;
+        }
+        match self.ring_after(&ring).await {
+            Some(ring) => ring.open(prefix, text, now),
+            None => opened,
+        }
     }
 
     /// Random bytes.

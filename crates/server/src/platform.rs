@@ -49,14 +49,14 @@ impl Platform {
         let Settings { profile, store, keys, entropy, faults, .. } = settings;
         let mut notes = Vec::new();
         let tls = settings.tls.map(Tls::load).transpose().map_err(one)?.map(Arc::new);
-        let (store, ring) = open::open(&profile.key, store, keys, entropy.as_ref(), &mut notes)?;
+        let (store, rings) = open::open(&profile.key, store, keys, entropy.as_ref(), &mut notes)?;
         let sockets = open::bind(settings.listen, settings.sockets).await?;
         let admin_listen = settings.admin_listen.into_iter().collect();
         let admin = open::bind(admin_listen, settings.admin_socket.into_iter().collect()).await?.pop();
         let addresses = open::addresses(&sockets)?;
         let origins = origins(settings.login_url, settings.api_url, &addresses, tls.is_some());
-        let admin_key = settings.admin_key.unwrap_or_else(|| open::admin_key(&ring));
-        let node = Node::start(profile, origins, store, ring, skewed(settings.clock, faults.skew), entropy).await;
+        let admin_key = settings.admin_key.unwrap_or_else(|| open::admin_key(&rings.get()));
+        let node = Node::start(profile, origins, store, rings, skewed(settings.clock, faults.skew), entropy).await;
         let node = node.map_err(|error| one(error.to_string()))?;
         let seed = load(&node, settings.seeds, settings.redirect_uri).await?;
         let admin_address = open::addresses(admin.as_slice())?.pop();
@@ -138,6 +138,14 @@ impl Platform {
     /// One line.
     pub fn reload_tls(&self) -> Result<(), String> {
         self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    }
+
+    /// Reads the key file again; the old ring stays when the new one is not good.
+    ///
+    /// # Errors
+    /// One line.
+    pub async fn reload_keys(&self) -> Result<(), String> {
+        self.edge.node.rings.reload().await
     }
 
     /// Stops: no new connections, requests in flight are answered, what was noted is written.

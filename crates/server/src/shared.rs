@@ -34,6 +34,8 @@ pub struct Shared {
     pub client_failures: Throttle,
     /// Texts at the introspection endpoint that nobody sealed, by app and place.
     pub scans: Throttle,
+    /// Pairs that were handed out once more, by family: more than a few a day is worth a look (TOKENS 4).
+    pub resends: Throttle,
     /// Where passwords are hashed, and who failed to sign in.
     pub sign_ins: SignIns,
     /// The files that pages load.
@@ -74,6 +76,7 @@ impl Shared {
             options,
             client_failures: Throttle::new(10, Seconds(60)),
             scans: Throttle::new(100, Seconds(60)),
+            resends: Throttle::new(3, Seconds::DAY),
             draining: AtomicBool::new(false),
         }
     }

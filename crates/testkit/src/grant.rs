@@ -94,6 +94,6 @@ impl Platform {
         let Outcome::Applied(applied) = outcome else { panic!("the decision was stale") };
         let Row::Decided(decided) = applied.row else { panic!("a decision answers its row") };
         let code = consent::code(&form, &request, &decided, &person, &node.profile).expect("allowed, so a code");
-        node.ring.seal(&node.profile.token.prefixes.code, &code, now)
+        node.ring().seal(&node.profile.token.prefixes.code, &code, now)
     }
 }

@@ -34,7 +34,7 @@ pub(crate) const FIGURES: &[Figure] = &[
     lower("start_ms", "ms", 150.0, 60.0),
     lower("family_bytes", "bytes", 200.0, 150.0),
     lower("connection_disk_bytes", "bytes", 1000.0, 600.0),
-    lower("binary_mb", "MB", 15.0, 10.0),
+    lower("binary_mb", "MB", 20.0, 12.0),
     lower(SLOW, "CPU s", 450.0, 350.0),
 ];
 

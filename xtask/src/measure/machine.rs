@@ -45,14 +45,17 @@ pub(crate) fn children_cpu_seconds() -> Result<f64, String> {
     }
 }
 
-/// Bytes of all files of a directory.
-pub(crate) fn directory_bytes(directory: &Path) -> Result<f64, String> {
-    let mut sum = 0;
+/// Bytes of a data directory's files: those that hold the data, and the write-ahead logs with their indexes. A log is
+/// written over and over; only its bound matters.
+pub(crate) fn directory_bytes(directory: &Path) -> Result<(f64, f64), String> {
+    let (mut data, mut logs) = (0, 0);
     let entries = fs::read_dir(directory).map_err(|e| format!("cannot list {}: {e}", directory.display()))?;
     for entry in entries.flatten() {
-        sum += entry.metadata().map(|metadata| metadata.len()).unwrap_or(0);
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let bytes = entry.metadata().map(|metadata| metadata.len()).unwrap_or(0);
+        *(if name.ends_with("-wal") || name.ends_with("-shm") { &mut logs } else { &mut data }) += bytes;
     }
-    Ok(sum as f64)
+    Ok((data as f64, logs as f64))
 }
 
 /// Rows and bytes of every table of a data directory's databases, by an outsider's hand: `{"t": {"rows": 1, "bytes": 2}}`.

@@ -61,6 +61,7 @@ impl Wish {
 pub(crate) fn bench(house: &House, arguments: &[String]) -> Result<bool, String> {
     let wish = Wish::read(arguments)?;
     steps::build_release(house)?;
+    let _alone = house.alone("measure")?;
     let measured = rounds::measure(house, &wish)?;
     report::print(&measured);
     if let Some(file) = &wish.json {
@@ -86,6 +87,7 @@ pub(crate) fn prove(house: &House, arguments: &[String]) -> Result<bool, String>
 
 /// One proof, at its full size unless told otherwise.
 pub(crate) fn proof(house: &House, name: &str, size: Option<u64>) -> Result<(), String> {
+    let _alone = house.alone("measure")?;
     match name {
         "kill" => kill::prove(house, size.unwrap_or(200), false),
         "power" => kill::prove(house, size.unwrap_or(200), true),

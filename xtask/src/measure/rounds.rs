@@ -86,7 +86,7 @@ fn standing(rig: &Rig<'_>, values: &mut BTreeMap<&'static str, Vec<f64>>) -> Res
         ["families", "connections"].iter().map(|name| tables[name]["bytes"].as_f64().unwrap_or(0.0)).sum::<f64>()
     };
     values.insert("family_bytes", vec![(bytes(&after.0) - bytes(&before.0)) / CHAINS as f64]);
-    values.insert("connection_disk_bytes", vec![(after.1 - before.1) / CHAINS as f64]);
+    values.insert("connection_disk_bytes", vec![(after.1.0 - before.1.0) / CHAINS as f64]);
     rig.start()
 }
 

@@ -10,6 +10,7 @@ use crate::tally::Tally;
 
 /// Plays it with and without script, each against a fresh demo.
 pub(crate) fn run(house: &House) -> Result<Tally, String> {
+    let _alone = house.alone("browser")?;
     install::run(house)?;
     let mut tally = Tally::default();
     for mode in ["no-script", "script"] {

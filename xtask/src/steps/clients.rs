@@ -23,6 +23,7 @@ const CLIENTS: &[(&str, &str, &str, &str)] = &[
 
 /// Runs each against one server that was seeded like the demo.
 pub(crate) fn run(house: &House) -> Result<Tally, String> {
+    let _alone = house.alone("clients")?;
     install::run(house)?;
     let data = fresh_directory(house, "clients-data")?;
     let server = Server::start(

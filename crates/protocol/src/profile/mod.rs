@@ -96,8 +96,6 @@ pub struct AuthorizeRules {
     pub iss: bool,
     /// True: PKCE is required of confidential apps as well.
     pub pkce_required: bool,
-    /// Skip consent for unchanged scopes. No shipped profile does.
-    pub remember_consent: bool,
 }
 
 /// Rules of the token endpoint.

@@ -12,6 +12,9 @@ pub(super) fn authorize(table: &Table<'_>, scopes: &[ScopeWord]) -> AuthorizeRul
     if !state_required && table.get("state_min_length").is_some() {
         table.report("state_min_length", "means nothing while `authorize.state_required` is false");
     }
+    if table.boolean_or("remember_consent", false) {
+        table.report("remember_consent", "is not in this version: consent is asked every time");
+    }
     AuthorizeRules {
         response_type_optional: table.boolean_or("response_type_optional", false),
         scope_required: table.boolean_or("scope_required", false),
@@ -20,7 +23,6 @@ pub(super) fn authorize(table: &Table<'_>, scopes: &[ScopeWord]) -> AuthorizeRul
         state_min_length: table.whole_or("state_min_length", if state_required { 8 } else { 0 }, 1..=128) as usize,
         iss: table.boolean_or("iss", true),
         pkce_required: table.boolean_or("pkce_required", false),
-        remember_consent: table.boolean_or("remember_consent", false),
     }
 }
 

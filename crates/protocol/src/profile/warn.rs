@@ -26,11 +26,6 @@ pub fn warnings(profile: &Profile) -> Vec<String> {
             "token.reuse_grace: within it, a copied refresh token and its owner get the same successor",
         ),
         (
-            authorize.remember_consent,
-            "authorize.remember_consent = true: a returning app is connected without asking, as long as its scopes do not \
-             change",
-        ),
-        (
             !authorize.iss,
             "authorize.iss = false: an app that connects to several platforms cannot tell whose answer it got \
              (RFC 9207)",

@@ -57,7 +57,7 @@ fn every_shipped_profile_is_right() {
         assert_eq!(Some(&read), profile::shipped(key).as_ref());
         // CONTRACTS, "Seeds and the description".
         assert_eq!(read.token.reuse_grace, Seconds(0), "{key}");
-        assert!(!read.authorize.pkce_required && !read.authorize.remember_consent, "{key}");
+        assert!(!read.authorize.pkce_required, "{key}");
         assert_eq!(profile::warnings(&read), Vec::<String>::new(), "{key}");
     }
     assert_eq!(profile::shipped("nobody"), None);

@@ -98,7 +98,7 @@ pub fn manual() -> String {
     );
     for setting in SETTINGS {
         text.push('\n');
-        wrap(&mut text, setting.prose);
+        wrap(&mut text, &setting.prose());
         let shown = setting.default.unwrap_or(setting.value);
         let value = match (setting.many, setting.value) {
             (true, _) => format!("[\"{shown}\"]"),

@@ -11,7 +11,7 @@ use causeway_protocol::secret::Secret;
 use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, Outcome, Reason, Refusal, Subject, UserId};
 use causeway_storage::{Page, Store};
 
-use super::passwords;
+use super::{connected, passwords};
 use crate::node::{Node, refusal_of};
 use crate::shared::Shared;
 
@@ -19,9 +19,11 @@ use crate::shared::Shared;
 const SECRET_BYTES: usize = 32;
 /// A passphrase of this many bytes is long enough for anybody.
 const MAX_PASSWORD: usize = 1024;
+/// Who acts, in the audit trail.
+const ACTOR: &str = "admin";
 
 fn act(node: &Node, verb: &'static str, subject: impl Into<Subject>, detail: impl Into<String>) -> Act {
-    Act { at: node.now(), actor: "admin".to_owned(), verb, subject: Some(subject.into()), detail: detail.into() }
+    Act { at: node.now(), actor: ACTOR.to_owned(), verb, subject: Some(subject.into()), detail: detail.into() }
 }
 
 /// What can be switched.
@@ -77,8 +79,7 @@ async fn cut_all_of(node: &Node, person: UserId) -> Result<(), Refusal> {
             return Ok(());
         }
         for connection in connections {
-            let why = act(node, "connection.cut", connection.id, "whoever allowed it was switched off");
-            node.apply(Change::CutConnection { connection: connection.id, act: why }).await?;
+            connected::cut(node, connection.id, ACTOR.to_owned(), "whoever allowed it was switched off").await?;
         }
     }
 }
@@ -91,7 +92,7 @@ pub async fn renew_secret(node: &Node, id: &str) -> Result<Secret, Refusal> {
     }
     let random: [u8; SECRET_BYTES] = node.random();
     let secret = Secret::new(format!("{}{}", node.profile.token.prefixes.secret, URL_SAFE_NO_PAD.encode(random)));
-    let secrets = vec![node.ring.verifier(secret.expose())];
+    let secrets = vec![node.ring().verifier(secret.expose())];
     // What stands may have changed since this node read it: once more then.
     for expected in [known.secrets.clone(), stored(node, known.id).await?.secrets] {
         let act = act(node, "app.secret_renewed", known.id, "");
@@ -133,10 +134,10 @@ pub async fn set_password(shared: &Shared, id: &str, password: &str) -> Result<(
 /// Cuts a connection; one that is cut already stays so.
 pub async fn cut(node: &Node, id: &str) -> Result<(), Refusal> {
     let connection = ConnectionId(id.parse().map_err(|_| unknown())?);
-    node.store.connection(connection).await.map_err(refusal_of)?.ok_or_else(unknown)?;
-    let act = act(node, "connection.cut", connection, "by the admin door");
-    node.apply(Change::CutConnection { connection, act }).await?;
-    Ok(())
+    connected::cut(node, connection, ACTOR.to_owned(), "").await.map_err(|refusal| match refusal.reason {
+        Reason::NoSuchConnection => unknown(),
+        _ => refusal,
+    })
 }
 
 /// A connection with the names of what it joins.

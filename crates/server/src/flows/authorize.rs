@@ -130,8 +130,8 @@ pub fn sign_in_first(node: &Node, pending: &Pending) -> SignInFirst {
 }
 
 /// Opens the sign-in form's hidden field, if this browser may go on with it.
-pub fn open_pending(node: &Node, sealed: &str, browser: Browser) -> Result<Pending, Shown> {
-    let pending: Pending = open(node, sealed)?;
+pub async fn open_pending(node: &Node, sealed: &str, browser: Browser) -> Result<Pending, Shown> {
+    let pending: Pending = open(node, sealed).await?;
     pending.check(&browser, node.now()).map_err(|refusal| shown_of(node, refusal, &pending))?;
     Ok(pending)
 }
@@ -170,7 +170,7 @@ pub async fn decide(
     browser: Browser,
     who: Option<&SignedIn>,
 ) -> Result<String, Shown> {
-    let form: Form = open(node, sealed)?;
+    let form: Form = open(node, sealed).await?;
     let shown = |refusal: Refusal| shown_of(node, refusal, &form.pending);
     let who = who.ok_or_else(|| shown(Reason::SignInNeeded.refuse()))?;
     let poster = Poster { browser, session: who.digest(), person: who.person.id };
@@ -217,7 +217,7 @@ fn answer(
     }
     let code = consent::code(form, request, decided, &who.person, &node.profile).ok_or(Reason::Internal.refuse())?;
     // Sealed as of the decision: the key rolls daily, and a second click must get the same text.
-    let code = node.ring.seal(&node.profile.token.prefixes.code, &code, decided.at);
+    let code = node.ring().seal(&node.profile.token.prefixes.code, &code, decided.at);
     Ok(return_url(node, &request.return_to, &[("code", code.as_str())]))
 }
 
@@ -286,11 +286,11 @@ fn again_url(node: &Node, app: &App, request: &Request, another: bool) -> String
 pub const ANOTHER: (&str, &str) = ("prompt", "select_account");
 
 fn seal<T: Sealed>(node: &Node, value: &T) -> String {
-    node.ring.seal(NO_PREFIX, value, node.now())
+    node.ring().seal(NO_PREFIX, value, node.now())
 }
 
-fn open<T: Sealed>(node: &Node, sealed: &str) -> Result<T, Shown> {
-    node.ring.open(NO_PREFIX, sealed, node.now()).map_err(|error| match error {
+async fn open<T: Sealed>(node: &Node, sealed: &str) -> Result<T, Shown> {
+    node.open(NO_PREFIX, sealed, node.now()).await.map_err(|error| match error {
         // The key has retired since: the form is older than any that could be good.
         SealError::UnknownKey(_) => Reason::FormExpired.into(),
         SealError::Junk | SealError::Forged => Reason::FormBroken.into(),

@@ -8,7 +8,7 @@ use causeway_protocol::client_auth::{self, Claim, Client};
 use causeway_protocol::family::IdempotencyKey;
 use causeway_protocol::params::Params;
 use causeway_protocol::records::App;
-use causeway_protocol::seal::{SealError, Sealed};
+use causeway_protocol::seal::{KeyRing, SealError, Sealed};
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{Reason, Refusal, UnixTime};
 
@@ -72,12 +72,32 @@ impl Caller {
         Ok(Self { claim, app })
     }
 
+    /// The key that one of the app's secrets is kept under and the ring does not hold: never the app's fault.
+    fn unknown_key(&self, ring: &KeyRing) -> Option<u16> {
+        let kept = self.app.iter().flat_map(|app| &app.secrets);
+        kept.map(|secret| secret.key_id).find(|id| !ring.holds(*id))
+    }
+
+    /// The ring to prove it with: read again where a secret's key is missing (TOKENS 3).
+    async fn ring(&self, node: &Node) -> Arc<KeyRing> {
+        let ring = node.ring();
+        match self.unknown_key(&ring) {
+            Some(_) => node.ring_after(&ring).await.unwrap_or(ring),
+            None => ring,
+        }
+    }
+
     /// Proves it. The secret is looked at first: only who fails is throttled, so nobody can lock a client out (TK-06).
-    pub fn prove(&self, shared: &Shared, source: IpAddr) -> Result<Client<'_>, Refused> {
-        let proof = client_auth::authenticate(&self.claim, self.app.as_deref(), &shared.node.ring);
+    pub async fn prove(&self, shared: &Shared, source: IpAddr) -> Result<Client<'_>, Refused> {
+        let ring = self.ring(&shared.node).await;
+        let proof = client_auth::authenticate(&self.claim, self.app.as_deref(), &ring);
         proof.map_err(|refusal| {
             if refusal.reason != Reason::ClientUnknown {
                 return refusal.into();
+            }
+            if let Some(key_id) = self.unknown_key(&ring) {
+                tracing::error!(key_id, "an app's secret is kept under a key that this node does not hold");
+                return Reason::KeyUnknown.into();
             }
             let key = Key::of(&[b"client", self.claim.client_id.as_bytes(), &octets(source)]);
             match shared.client_failures.failed(key, shared.node.clock.monotonic_nanos()) {
@@ -97,14 +117,14 @@ pub(crate) fn octets(source: IpAddr) -> Vec<u8> {
 }
 
 /// Opens a text of one kind. An unknown key is never the caller's fault (TOKENS 3): 503, so that the token is kept.
-pub(crate) fn open<T: Sealed>(
+pub(crate) async fn open<T: Sealed>(
     node: &Node,
     prefix: &str,
     text: &str,
     now: UnixTime,
     invalid: Reason,
 ) -> Result<T, Refusal> {
-    node.ring.open(prefix, text, now).map_err(|error| match error {
+    node.open(prefix, text, now).await.map_err(|error| match error {
         SealError::UnknownKey(key_id) => {
             tracing::warn!(key_id, "a token was sealed with a key that this node does not hold");
             Reason::KeyUnknown.refuse()

@@ -93,7 +93,7 @@ impl Cutter {
     /// Cuts one of this customer's connections.
     pub async fn cut(&self, node: &Node, id: ConnectionId) -> Result<(), Refusal> {
         self.row(node, id).await?;
-        cut(node, id, format!("person:{}", self.person.id)).await
+        cut(node, id, format!("person:{}", self.person.id), "").await
     }
 }
 
@@ -114,9 +114,9 @@ async fn look(node: &Node, connection: Connection) -> Result<Option<Listed>, Ref
 
 /// Cuts a connection: every token and every unredeemed code of it is dead from the next request on. One that is cut
 /// already stays so.
-pub async fn cut(node: &Node, connection: ConnectionId, actor: String) -> Result<(), Refusal> {
-    let act =
-        Act { at: node.now(), actor, verb: "connection.cut", subject: Some(connection.into()), detail: String::new() };
+pub async fn cut(node: &Node, connection: ConnectionId, actor: String, detail: &str) -> Result<(), Refusal> {
+    let (at, subject, detail) = (node.now(), Some(connection.into()), detail.to_owned());
+    let act = Act { at, actor, verb: "connection.cut", subject, detail };
     match node.apply(Change::CutConnection { connection, act }).await? {
         Outcome::Applied(_) => Ok(()),
         Outcome::Stale => match node.store.connection(connection).await.map_err(refusal_of)? {

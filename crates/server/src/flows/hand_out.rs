@@ -7,10 +7,12 @@ use causeway_protocol::family::FamilySecret;
 use causeway_protocol::issue::{self, Grant};
 use causeway_protocol::profile::ReplyField;
 use causeway_protocol::records::Family;
+use causeway_protocol::seal::KeyRing;
 use causeway_protocol::token::Bearer;
 use causeway_protocol::{Applied, Position, Reason, Refusal, Row, ScopeSet, UnixTime};
 
 use crate::shared::Shared;
+use crate::throttle::Key;
 
 /// What was presented, proven and opened.
 #[derive(Clone, Copy)]
@@ -23,6 +25,8 @@ pub(crate) struct Presented<'a> {
     pub(crate) secret: FamilySecret,
     /// Which scopes are wanted.
     pub(crate) asked: ScopeSet,
+    /// What seals the pair: the row says so already.
+    pub(crate) ring: &'a KeyRing,
     /// When it was decided.
     pub(crate) now: UnixTime,
 }
@@ -77,7 +81,13 @@ impl Presented<'_> {
     pub(crate) fn resend(&self, shared: &Shared, stands: &Stands, fields: &[ReplyField]) -> Result<String, Refusal> {
         let reply = self.reply(shared, stands, fields, None, |grant| grant.resend(self.now))?;
         shared.metrics.resends.inc();
-        tracing::info!(family = stands.family.id.0, app = self.client.id().0, "the same pair was handed out once more");
+        let (family, app) = (stands.family.id.0, self.client.id().0);
+        tracing::info!(family, app, "the same pair was handed out once more");
+        let key = Key::of(&[b"resend", &family.to_be_bytes()]);
+        if shared.resends.failed(key, shared.node.clock.monotonic_nanos()).is_some() {
+            shared.metrics.resend_alerts.inc();
+            tracing::warn!(family, app, "more than three resends within a day: a client that loses replies, or a copy");
+        }
         Ok(reply)
     }
 
@@ -104,10 +114,10 @@ impl Presented<'_> {
         };
         let pair = pair(&grant)?;
         let prefixes = &node.profile.token.prefixes;
-        let access = node.ring.seal(&prefixes.access, &pair.access, self.now);
+        let access = self.ring.seal(&prefixes.access, &pair.access, self.now);
         let refresh = match kept {
             Some(text) => text.to_owned(),
-            None => node.ring.seal(&prefixes.refresh, &pair.refresh, self.now),
+            None => self.ring.seal(&prefixes.refresh, &pair.refresh, self.now),
         };
         Ok(issue::reply(fields, &pair, &access, &refresh, &node.held.scopes()))
     }

@@ -16,7 +16,7 @@ use crate::throttle::Key;
 pub async fn introspect(shared: &Shared, asked: &Asked) -> Result<String, Refused> {
     let node = &shared.node;
     let caller = Caller::read(node, asked)?;
-    let client = caller.prove(shared, asked.source)?;
+    let client = caller.prove(shared, asked.source).await?;
     // RFC 7662 2.1 wants the caller authorized, and a public app proves nothing.
     if !client.confidential() {
         return Err(Reason::ClientAuthMissing.into());
@@ -51,7 +51,7 @@ impl From<Option<serde_json::Value>> for Found {
 async fn look(node: &Node, client: Client<'_>, text: &str) -> Result<Found, Refusal> {
     let (now, prefixes, scopes) = (node.now(), &node.profile.token.prefixes, node.held.scopes());
     let shown = Shown { issuer: &node.origins.login, audience: &node.origins.api, scopes: &scopes };
-    match open::<AccessToken>(node, &prefixes.access, text, now, Reason::TokenInvalid) {
+    match open::<AccessToken>(node, &prefixes.access, text, now, Reason::TokenInvalid).await {
         Ok(token) => {
             let answer = |taken_back: &_| introspect::access(&token, client, taken_back, now, shown);
             return Ok(node.held.with_taken_back(answer).into());
@@ -59,7 +59,7 @@ async fn look(node: &Node, client: Client<'_>, text: &str) -> Result<Found, Refu
         Err(refusal) if refusal.reason != Reason::TokenInvalid => return Err(refusal),
         Err(_) => {}
     }
-    let token = match open::<RefreshToken>(node, &prefixes.refresh, text, now, Reason::TokenInvalid) {
+    let token = match open::<RefreshToken>(node, &prefixes.refresh, text, now, Reason::TokenInvalid).await {
         Ok(token) => token,
         Err(refusal) if refusal.reason != Reason::TokenInvalid => return Err(refusal),
         Err(_) => return Ok(Found::Junk),

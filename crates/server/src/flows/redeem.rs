@@ -25,7 +25,8 @@ pub(crate) async fn run(
     let node = &shared.node;
     let rules = &node.profile.token;
     let now = node.now();
-    let code: Code = open(node, &rules.prefixes.code, params.require("code")?, now, Reason::CodeInvalid)?;
+    let code: Code = open(node, &rules.prefixes.code, params.require("code")?, now, Reason::CodeInvalid).await?;
+    let ring = node.ring();
     let request = Redemption {
         client,
         redirect_uri: params.get("redirect_uri")?,
@@ -33,9 +34,9 @@ pub(crate) async fn run(
         key,
         now,
     };
-    let presented = Presented { client, bearer: code.bearer, secret: code.secret, asked: code.scopes, now };
+    let presented = Presented { client, bearer: code.bearer, secret: code.secret, asked: code.scopes, ring: &ring, now };
     for _ in 0..ATTEMPTS {
-        let insert = redeem::decide(&request, &code, rules, node.ring.newest())?;
+        let insert = redeem::decide(&request, &code, rules, ring.newest())?;
         presented.something_is_left(None)?;
         if let Outcome::Applied(applied) = node.apply(Change::CreateFamily(insert)).await? {
             return Ok(presented.fresh(shared, &Stands::written(applied)?, &rules.reply, None)?);

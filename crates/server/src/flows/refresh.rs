@@ -26,12 +26,13 @@ pub(crate) async fn run(
     let rules = &node.profile.token;
     let now = node.now();
     let text = params.require("refresh_token")?;
-    let token: RefreshToken = open(node, &rules.prefixes.refresh, text, now, Reason::RefreshInvalid)?;
+    let token: RefreshToken = open(node, &rules.prefixes.refresh, text, now, Reason::RefreshInvalid).await?;
+    let ring = node.ring();
     let request = Refreshing { client, scope: params.get("scope")?, key, now };
     let (scopes, separators) = (node.held.scopes(), &node.profile.authorize.scope_separators);
     for _ in 0..ATTEMPTS {
-        let (step, asked) = refresh::decide(&request, &token, rules, &scopes, separators, node.ring.newest())?;
-        let presented = Presented { client, bearer: token.bearer, secret: token.secret, asked, now };
+        let (step, asked) = refresh::decide(&request, &token, rules, &scopes, separators, ring.newest())?;
+        let presented = Presented { client, bearer: token.bearer, secret: token.secret, asked, ring: &ring, now };
         presented.something_is_left(None)?;
         let step = match step {
             Step::Read => {

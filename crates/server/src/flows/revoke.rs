@@ -12,10 +12,10 @@ use crate::shared::Shared;
 pub async fn revoke(shared: &Shared, asked: &Asked) -> Result<(), Refused> {
     let node = &shared.node;
     let caller = Caller::read(node, asked)?;
-    let client = caller.prove(shared, asked.source)?;
+    let client = caller.prove(shared, asked.source).await?;
     let text = asked.params.get("token")?.ok_or(Reason::TokenMissing)?;
     let now = node.now();
-    let change = bearer(node, text, now)?.and_then(|bearer| revoke::decide(client, &bearer, now));
+    let change = bearer(node, text, now).await?.and_then(|bearer| revoke::decide(client, &bearer, now));
     if let Some(change) = change {
         // Stale: gone or repudiated already (RFC 7009 2.2).
         node.apply(change).await?;
@@ -25,14 +25,14 @@ pub async fn revoke(shared: &Shared, asked: &Asked) -> Result<(), Refused> {
 
 /// Whose token it is, of either kind: `token_type_hint` is only a hint and the kinds cannot be confused, so it is not
 /// needed. `None` for a text that is none of ours.
-fn bearer(node: &Node, text: &str, now: UnixTime) -> Result<Option<Bearer>, Refusal> {
+async fn bearer(node: &Node, text: &str, now: UnixTime) -> Result<Option<Bearer>, Refusal> {
     let prefixes = &node.profile.token.prefixes;
-    match open::<RefreshToken>(node, &prefixes.refresh, text, now, Reason::TokenInvalid) {
+    match open::<RefreshToken>(node, &prefixes.refresh, text, now, Reason::TokenInvalid).await {
         Ok(token) => return Ok(Some(token.bearer)),
         Err(refusal) if refusal.reason != Reason::TokenInvalid => return Err(refusal),
         Err(_) => {}
     }
-    match open::<AccessToken>(node, &prefixes.access, text, now, Reason::TokenInvalid) {
+    match open::<AccessToken>(node, &prefixes.access, text, now, Reason::TokenInvalid).await {
         Ok(token) => Ok(Some(token.bearer)),
         Err(refusal) if refusal.reason != Reason::TokenInvalid => Err(refusal),
         Err(_) => Ok(None),

@@ -17,7 +17,7 @@ pub async fn token(shared: &Shared, asked: &Asked) -> Result<String, Refused> {
     let grant_type = asked.params.get("grant_type")?.ok_or(Reason::GrantTypeMissing)?;
     let retry_key = asked.retry_key()?;
     let caller = Caller::read(&shared.node, asked)?;
-    let client = caller.prove(shared, asked.source)?;
+    let client = caller.prove(shared, asked.source).await?;
     match grant_type {
         "authorization_code" => redeem::run(shared, client, &asked.params, retry_key.as_ref()).await,
         "refresh_token" => refresh::run(shared, client, &asked.params, retry_key.as_ref()).await,

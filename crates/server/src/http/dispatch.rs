@@ -44,8 +44,6 @@ enum Table {
     ByHost { hosts: Vec<(Vec<String>, Router)>, lone: String },
 }
 
-/// The name that calls of the API are counted under.
-const API: &str = "api";
 /// The name of the token endpoint.
 const TOKEN: &str = "token";
 
@@ -131,7 +129,7 @@ impl Site {
             None if below("/static") => "static",
             None if below("/admin") => "admin",
             None if below(&self.edge.node.profile.endpoints.connected_apps) => CONNECTED,
-            None => API,
+            None => log::GUARDED,
         }
     }
 
@@ -205,7 +203,7 @@ fn names(edge: &Edge) -> HashMap<String, &'static str> {
         ("/sign-in", "sign-in"),
         ("/sign-out", "sign-out"),
         ("/consent", "consent"),
-        ("/guard/check", "guard-check"),
+        ("/guard/check", log::GUARD_CHECK),
         ("/.well-known/oauth-authorization-server", "metadata"),
     ]
     .into_iter()

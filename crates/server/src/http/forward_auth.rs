@@ -61,7 +61,14 @@ async fn ask(edge: &Shared, parts: &Parts) -> Result<Pass, Denied> {
         now: node.now(),
         monotonic_nanos: node.clock.monotonic_nanos(),
     };
-    edge.api.guard.check(&call, &node.held, &node.ring, node).await
+    let ring = node.ring();
+    match edge.api.guard.check(&call, &node.held, &ring, node).await {
+        Err(denied) if denied.reason == Reason::KeyUnknown => match node.ring_after(&ring).await {
+            Some(ring) => edge.api.guard.check(&call, &node.held, &ring, node).await,
+            None => Err(denied),
+        },
+        verdict => verdict,
+    }
 }
 
 /// Method and target as the proxy says them. A caller can send these headers too, and a proxy passes on those that it does

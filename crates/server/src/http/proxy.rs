@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use causeway_guard::{Call, Denied, Guard, MAX_SITE_BODY, Pass};
+use causeway_guard::{Admitted, Call, Denied, Guard, MAX_SITE_BODY, Pass};
 use causeway_protocol::profile::Profile;
 use causeway_protocol::{Reason, Refusal};
 use http::Request;
@@ -105,7 +105,7 @@ async fn admit(edge: &Shared, parts: &Parts, body: Body) -> Result<(Pass, Conten
         now: node.now(),
         monotonic_nanos: node.clock.monotonic_nanos(),
     };
-    let mut admitted = edge.api.guard.begin(&call, &node.held, &node.ring)?;
+    let mut admitted = begin(edge, &call).await?;
     let content = if admitted.wants_body() {
         let whole = body::collect(&parts.headers, body, MAX_SITE_BODY).await.map_err(withheld)?;
         admitted.read_body(&parts.headers, &whole)?;
@@ -116,6 +116,20 @@ async fn admit(edge: &Shared, parts: &Parts, body: Body) -> Result<(Pass, Conten
     };
     let pass = edge.api.guard.finish(admitted, &node.held, node).await?;
     Ok((pass, content))
+}
+
+/// The first half of the check. A key that is not held may have come meanwhile: the ring is read again, at most once a
+/// second (TOKENS 3).
+async fn begin(edge: &Shared, call: &Call<'_>) -> Result<Admitted, Denied> {
+    let node = &edge.node;
+    let ring = node.ring();
+    match edge.api.guard.begin(call, &node.held, &ring) {
+        Err(denied) if denied.reason == Reason::KeyUnknown => match node.ring_after(&ring).await {
+            Some(ring) => edge.api.guard.begin(call, &node.held, &ring),
+            None => Err(denied),
+        },
+        begun => begun,
+    }
 }
 
 /// Counts what the guard said, and notes the use. A guard that cannot know asks the feed, so that the next call may pass.

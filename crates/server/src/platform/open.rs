@@ -12,6 +12,7 @@ use super::settings::{KeysAt, StoreAt};
 use super::{Problems, one};
 use crate::clock::Entropy;
 use crate::keys;
+use crate::ring::{HeldRing, KeyFile};
 
 /// Opens store and keys; notes say what the operator should hear. The data directory first: whoever holds its lock may make a
 /// key file.
@@ -21,7 +22,7 @@ pub(super) fn open(
     keys: KeysAt,
     entropy: &dyn Entropy,
     notes: &mut Vec<String>,
-) -> Result<(Engine, KeyRing), Problems> {
+) -> Result<(Engine, HeldRing), Problems> {
     match store {
         StoreAt::Directory(data) => {
             let engine = Sqlite::open(&data).map_err(|error| one(error.to_string()))?;
@@ -29,8 +30,8 @@ pub(super) fn open(
             Ok((Engine::Sqlite(engine), ring))
         }
         StoreAt::Ready(engine) => match keys {
-            KeysAt::File(path) => Ok((engine, keys::load(platform, &path)?)),
-            KeysAt::Ready(ring) => Ok((engine, ring)),
+            KeysAt::File(path) => Ok((engine, of_file(platform, path, None)?)),
+            KeysAt::Ready(ring) => Ok((engine, ring.into())),
             KeysAt::BesideData | KeysAt::InData => Err(one("there is no data directory to keep the keys with")),
         },
     }
@@ -43,25 +44,26 @@ fn ring_of(
     keys: KeysAt,
     entropy: &dyn Entropy,
     notes: &mut Vec<String>,
-) -> Result<KeyRing, Problems> {
-    let (ring, name) = match keys {
-        KeysAt::Ready(ring) => (ring, "the key ring".to_owned()),
-        KeysAt::File(path) => (keys::load(platform, &path)?, path.display().to_string()),
-        KeysAt::BesideData => own(platform, data, keys::beside(data), entropy, notes)?,
-        KeysAt::InData => own(platform, data, data.join("keys"), entropy, notes)?,
+) -> Result<HeldRing, Problems> {
+    let path = match keys {
+        KeysAt::Ready(ring) => {
+            keys::check(&ring, data, "the key ring").map_err(one)?;
+            return Ok(ring.into());
+        }
+        KeysAt::File(path) => path,
+        KeysAt::BesideData => own(data, keys::beside(data), entropy, notes)?,
+        KeysAt::InData => own(data, data.join("keys"), entropy, notes)?,
     };
-    keys::check(&ring, data, &name).map_err(one)?;
-    Ok(ring)
+    of_file(platform, path, Some(data))
+}
+
+fn of_file(platform: &str, path: PathBuf, data: Option<&Path>) -> Result<HeldRing, Problems> {
+    let file = KeyFile { platform: platform.to_owned(), path, data: data.map(Path::to_owned) };
+    Ok(HeldRing::of_file(file.read()?, file))
 }
 
 /// The key file at the place that is ours to choose. One that was there once is never made anew.
-fn own(
-    platform: &str,
-    data: &Path,
-    path: PathBuf,
-    entropy: &dyn Entropy,
-    notes: &mut Vec<String>,
-) -> Result<(KeyRing, String), Problems> {
+fn own(data: &Path, path: PathBuf, entropy: &dyn Entropy, notes: &mut Vec<String>) -> Result<PathBuf, Problems> {
     let name = path.display().to_string();
     if !path.exists() {
         if keys::has_check(data) {
@@ -73,7 +75,7 @@ fn own(
         keys::create(&path, entropy).map_err(one)?;
         notes.push(format!("a new key file was made: {name}. Back it up, apart from the data"));
     }
-    Ok((keys::load(platform, &path)?, name))
+    Ok(path)
 }
 
 /// The admin door's key when none is configured: it stays the same as long as the newest ring key does.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use causeway_protocol::authorize::MAX_REDIRECT_URI;
 use causeway_protocol::document::{self, Problem, Table};
 use causeway_protocol::profile::{Profile, SiteIdForm};
 use causeway_protocol::records::{ClientKind, Role};
@@ -237,6 +238,8 @@ fn redirect_uris(table: &Table<'_>) -> Vec<String> {
         let lower = uri.to_ascii_lowercase();
         if !scheme || uri.contains('#') || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
             item.report("must hold absolute addresses without a fragment (RFC 6749 3.1.2)");
+        } else if uri.len() > MAX_REDIRECT_URI {
+            item.report(format!("must hold addresses of at most {MAX_REDIRECT_URI} characters"));
         } else if forbidden.iter().any(|scheme| lower.starts_with(scheme)) {
             item.report("must not hold an address that a browser would run or open as a file");
         }

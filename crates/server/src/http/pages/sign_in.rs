@@ -90,7 +90,7 @@ pub async fn submit(State(edge): State<Edge>, request: Request) -> Response {
         let fields = form(&parts.headers, body).await?;
         // Whose request it is comes before any password: nobody finishes another browser's sign-in (attack 37).
         let pending = match fields.get("request")? {
-            Some(sealed) => Some(authorize::open_pending(&edge.node, sealed, visitor.browser())?),
+            Some(sealed) => Some(authorize::open_pending(&edge.node, sealed, visitor.browser()).await?),
             None => None,
         };
         let (email, password) = (fields.get("email")?.unwrap_or_default(), fields.get("password")?.unwrap_or_default());

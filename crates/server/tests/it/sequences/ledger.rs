@@ -121,7 +121,7 @@ impl Ledger {
     ) -> Broken {
         let text = field(answer, "code");
         let node = &world.sqlite.node;
-        let code: Code = node.ring.open(&node.profile.token.prefixes.code, &text, node.now()).expect("ours");
+        let code: Code = node.ring().open(&node.profile.token.prefixes.code, &text, node.now()).expect("ours");
         let family = code.bearer.family;
         must(scopes.within(self.scopes_of(world, app)), "a scope was allowed that the app has not")?;
         must(!self.authorizations.contains_key(&family), "two codes share a family")?;
@@ -181,7 +181,7 @@ impl Ledger {
         let (access, refresh) = (field(answer, "access_token"), field(answer, "refresh_token"));
         must(family_of(node, &refresh) == (family, generation), "the successor is of another family or generation")?;
         let token: AccessToken =
-            node.ring.open(&node.profile.token.prefixes.access, &access, node.now()).expect("ours");
+            node.ring().open(&node.profile.token.prefixes.access, &access, node.now()).expect("ours");
         let allowed = self.connection_scopes[&(authorization.customer, authorization.app)];
         let most = authorization.scopes.intersect(allowed).intersect(self.scopes_of(world, authorization.app));
         must(token.scopes.within(most), "a scope was gained")?;
@@ -205,7 +205,7 @@ impl Ledger {
             must(known.issued > cut, "an access token from before its access was cut was accepted")?;
         }
         let node = &world.sqlite.node;
-        let opened: AccessToken = node.ring.open(&node.profile.token.prefixes.access, token, node.now()).expect("ours");
+        let opened: AccessToken = node.ring().open(&node.profile.token.prefixes.access, token, node.now()).expect("ours");
         let most = UnixTime(opened.issued.0) + node.profile.token.access_life;
         must(node.now() < most, "an access token outlived its life")
     }

@@ -163,7 +163,7 @@ async fn edge(engine: Engine, clock: Arc<Clock>, seed: u64) -> Shared {
             active: true,
             verified: true,
             pkce_required: false,
-            secrets: if public { vec![] } else { vec![node.ring.verifier(&secret_of(number))] },
+            secrets: if public { vec![] } else { vec![node.ring().verifier(&secret_of(number))] },
             redirect_uris: vec![REDIRECT.into()],
             scopes: all,
         };
@@ -401,7 +401,7 @@ async fn allow(node: &Node, app: usize, customer: usize, scopes: ScopeSet, chall
         Ok(Outcome::Applied(applied)) => {
             let Row::Decided(decided) = applied.row else { panic!("a decided row") };
             let code = consent::code(&form, &request, &decided, &person, &node.profile).expect("allowed");
-            format!("{{\"code\":\"{}\"}}", node.ring.seal(&node.profile.token.prefixes.code, &code, now))
+            format!("{{\"code\":\"{}\"}}", node.ring().seal(&node.profile.token.prefixes.code, &code, now))
         }
         other => outcome(other),
     }
@@ -410,7 +410,7 @@ async fn allow(node: &Node, app: usize, customer: usize, scopes: ScopeSet, chall
 /// The guard's judgement of a token, without its routes.
 fn call(node: &Node, text: &str) -> String {
     let now = node.now();
-    let Ok(token) = node.ring.open::<AccessToken>(&node.profile.token.prefixes.access, text, now) else {
+    let Ok(token) = node.ring().open::<AccessToken>(&node.profile.token.prefixes.access, text, now) else {
         return "C-601".into();
     };
     let verdict = node.held.access(token.bearer.as_of, token.bearer.subjects(token.audience));
@@ -432,6 +432,6 @@ async fn cut(node: &Node, customer: usize, app: usize) -> String {
 /// The family that a text of ours belongs to, and its generation.
 pub(super) fn family_of(node: &Node, refresh: &str) -> (FamilyId, u32) {
     let prefix = &node.profile.token.prefixes.refresh;
-    let token = node.ring.open::<causeway_protocol::token::RefreshToken>(prefix, refresh, node.now()).expect("ours");
+    let token = node.ring().open::<causeway_protocol::token::RefreshToken>(prefix, refresh, node.now()).expect("ours");
     (token.bearer.family, token.generation)
 }
