@@ -150,7 +150,8 @@ pub struct CreateFamily {
 }
 
 /// See [`Change::MoveFamily`]: the one conditional write of a refresh. All must hold: still at `generation`, digest equal, not
-/// repudiated, `now` before both ends, the connection live, no subject off, no `cut_all` of a subject after `as_of`.
+/// repudiated, `now` before both ends, the connection live and holding one of the scopes that are `wanted`, no subject off,
+/// no `cut_all` of a subject after `as_of`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MoveFamily {
     /// Which.
@@ -177,6 +178,9 @@ pub struct MoveFamily {
     pub key_id: u16,
     /// Remembers an Idempotency-Key for one generation.
     pub retry: Option<RetryDigest>,
+    /// What was asked of what the app may have: if the connection holds none of it any more, nothing would be granted, and
+    /// the token is not used up for nothing.
+    pub wanted: ScopeSet,
 }
 
 /// See [`Change::Sweep`].

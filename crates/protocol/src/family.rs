@@ -33,6 +33,9 @@ impl FamilyDigest {
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey(Secret);
 
+/// A public app's key is all that tells its lost reply from a thief's replay, so one that can be guessed proves nothing.
+const PUBLIC_KEY: usize = 16;
+
 /// How a retry relates to the request that it may repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -49,6 +52,12 @@ impl IdempotencyKey {
     pub fn parse(value: &str) -> Option<Self> {
         let fits = (1..=255).contains(&value.len()) && value.bytes().all(|b| (0x21..=0x7e).contains(&b));
         fits.then(|| Self(Secret::new(value)))
+    }
+
+    /// Whether a resend may rest on this key: a confidential app has proved its secret beside it; a public app's key must
+    /// be long enough not to be guessed (TOKENS 4, "Resend").
+    pub fn proves(&self, confidential: bool) -> bool {
+        confidential || self.0.expose().len() >= PUBLIC_KEY
     }
 
     /// What the row remembers of the move that this key made: six bytes for key, client and generation, two for the scope

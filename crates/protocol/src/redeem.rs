@@ -6,7 +6,7 @@ use crate::change::{CreateFamily, Standing};
 use crate::client_auth::Client;
 use crate::family::{IdempotencyKey, Retry, retry};
 use crate::profile::TokenRules;
-use crate::records::{Act, Family};
+use crate::records::{Act, Family, RetryDigest};
 use crate::token::Code;
 use crate::{Change, Reason, Refusal, UnixTime, pkce};
 
@@ -49,7 +49,7 @@ pub fn decide(request: &Redemption<'_>, code: &Code, rules: &TokenRules, key_id:
         scopes: code.scopes,
         repudiated: false,
         key_id,
-        retry: request.key.map(|key| key.digest(app.id, 0, None)),
+        retry: offered(request),
     };
     let act = Act {
         at: request.now,
@@ -84,6 +84,11 @@ fn check_verifier(code: &Code, verifier: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
+fn offered(request: &Redemption<'_>) -> Option<RetryDigest> {
+    let key = request.key.filter(|key| key.proves(request.client.confidential()))?;
+    Some(key.digest(request.client.id(), 0, None))
+}
+
 /// What follows when the insert found another state.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AfterStale {
@@ -109,9 +114,8 @@ pub fn after_stale(request: &Redemption<'_>, code: &Code, standing: &Standing, r
     if family.repudiated {
         return AfterStale::Refuse(Reason::CodeRedeemed.refuse());
     }
-    let offered = request.key.map(|key| key.digest(request.client.id(), 0, None));
     let in_grace = request.client.confidential() && request.now.since(family.moved_at) < rules.reuse_grace;
-    let same = retry(family.retry, offered) == Retry::Same;
+    let same = retry(family.retry, offered(request)) == Retry::Same;
     let expired = request.now >= family.moved_at + rules.access_life;
     if family.generation == 0 && (same || in_grace) && liveness(code.bearer.as_of, standing).is_ok() && !expired {
         return AfterStale::Resend(family.clone());

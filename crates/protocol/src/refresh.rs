@@ -71,6 +71,7 @@ pub fn decide(
             idle: rules.refresh_life.idle,
             key_id,
             retry: offered(request, token.generation + 1),
+            wanted: asked.intersect(app.scopes),
         }),
         asked,
     ))
@@ -98,7 +99,8 @@ fn asked_scopes(
 }
 
 fn offered(request: &Refreshing<'_>, generation: u32) -> Option<crate::records::RetryDigest> {
-    request.key.map(|key| key.digest(request.client.id(), generation, request.scope))
+    let key = request.key.filter(|key| key.proves(request.client.confidential()))?;
+    Some(key.digest(request.client.id(), generation, request.scope))
 }
 
 /// What follows when the move found another state.
@@ -117,11 +119,17 @@ pub enum AfterStale {
 pub fn after_stale(
     request: &Refreshing<'_>,
     token: &RefreshToken,
+    asked: ScopeSet,
     standing: &Standing,
     rules: &TokenRules,
 ) -> AfterStale {
+    let wanted = asked.intersect(request.client.app().scopes);
+    let nothing = standing.connection.is_some_and(|(scopes, _)| !scopes.touches(wanted));
     match row_stands(request, token, standing, rules) {
         Err(reason) => AfterStale::Refuse(reason.refuse()),
+        Ok(family) if token.generation == family.generation && nothing => {
+            AfterStale::Refuse(Reason::NothingGranted.refuse())
+        }
         Ok(family) if token.generation == family.generation => AfterStale::Again,
         // Only a store older than this token can be behind it: nothing is revoked, the operator is told (TOKENS 6).
         Ok(family) if token.generation > family.generation => AfterStale::Refuse(Reason::RefreshAhead.refuse()),

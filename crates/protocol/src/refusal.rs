@@ -204,7 +204,7 @@ reasons! {
     TokenMissing = 520, InvalidRequest, "The parameter token is missing.", "Send the token.";
     IdempotencyKeyMalformed = 521, InvalidRequest, "The Idempotency-Key is not 1 to 255 printable characters.", "Send a random key, such as a UUID.";
     RefreshAhead = 522, InvalidGrant, "The refresh token is newer than what is known of it.", "Nothing was revoked. Ask the platform: its store may have been restored from a backup.";
-    NothingGranted = 523, InvalidScope, "None of the granted scopes is allowed any more.", "Ask the platform which scopes the app has, and send the person through the authorization again.";
+    NothingGranted = 523, InvalidGrant, "None of the granted scopes is allowed any more.", "Ask the platform which scopes the app has, and send the person through the authorization again.";
 
     // 6xx: the guard (RFC 6750 3.1)
     TokenAbsent = 600, InvalidToken, "The request carries no credentials.", "Send Authorization: Bearer with an access token.";

@@ -123,15 +123,19 @@ impl Scopes {
     }
 
     /// Which granted words satisfy a demand for `word`: the word itself and its umbrellas (`read` ⊇ every `*:read`).
-    /// `includes` gives, for a registered word, the patterns it covers: exact words, or `*` followed by a suffix.
+    /// `includes` gives, for a registered word, the patterns that it [`covers`].
     pub fn satisfying<'a>(&self, word: &str, includes: impl Fn(&str) -> &'a [String]) -> ScopeSet {
-        let covers = |pattern: &String| match pattern.strip_prefix('*') {
-            Some(suffix) => word.ends_with(suffix),
-            None => pattern == word,
-        };
-        (0u8..).zip(&self.words).filter(|(_, granted)| *granted == word || includes(granted).iter().any(covers)).fold(
+        (0u8..).zip(&self.words).filter(|(_, granted)| *granted == word || covers(includes(granted), word)).fold(
             ScopeSet::EMPTY,
             |set, (n, _)| set.union(ScopeSet::only(n)),
         )
     }
+}
+
+/// Whether an umbrella with these patterns covers `word`: a pattern is an exact word, or `*` followed by a suffix.
+pub fn covers(patterns: &[String], word: &str) -> bool {
+    patterns.iter().any(|pattern| match pattern.strip_prefix('*') {
+        Some(suffix) => word.ends_with(suffix),
+        None => pattern == word,
+    })
 }

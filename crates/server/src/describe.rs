@@ -9,6 +9,7 @@ use std::path::Path;
 use causeway_protocol::secret::Secret;
 use serde_json::{Map, Value, json};
 
+use crate::clock::{System, random};
 use crate::node::Node;
 use crate::seed::Seed;
 
@@ -48,13 +49,18 @@ pub fn document(hub: Option<&str>, platforms: Map<String, Value>) -> Value {
 /// One line.
 pub fn write(path: &Path, document: &Value) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: the description cannot be written: {error}", path.display());
-    let mut name = path.file_name().map_or_else(Default::default, std::ffi::OsStr::to_owned);
-    name.push(format!(".{}.new", std::process::id()));
-    let fresh = path.with_file_name(name);
     let mut text = serde_json::to_string_pretty(document).map_err(|error| failed(error.into()))?;
     text.push('\n');
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&fresh, path).map_err(failed)
+    // A name that nobody can guess, and nothing that is there already: it holds every secret, in a directory that others
+    // may be able to write to.
+    let suffix: String = random::<8>(&System).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut name = path.file_name().map_or_else(Default::default, std::ffi::OsStr::to_owned);
+    name.push(format!(".{suffix}.new"));
+    let fresh = path.with_file_name(name);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| std::fs::rename(&fresh, path)).map_err(|error| {
+        let _only_ours = std::fs::remove_file(&fresh);
+        failed(error)
+    })
 }

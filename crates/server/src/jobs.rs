@@ -15,7 +15,7 @@ use crate::http::listen::stopped;
 use crate::shared::{Edge, Shared};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-const FLUSH_EVERY: Duration = Duration::from_secs(5);
+const FLUSH_EVERY: Duration = Duration::from_secs(2);
 /// A caller that goes away in the middle of a take-back leaves its entry unread; nobody serves what it killed for
 /// longer.
 const TAIL_EVERY: Duration = Duration::from_millis(250);
@@ -45,6 +45,8 @@ pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
                 horizon.advance(&edge).await;
             }
             _ = flushes.tick() => flush(&edge).await,
+            // "Never" must not stand on a page after the first call; what else was used goes in the same write.
+            () = edge.last_used.first_use() => flush(&edge).await,
             _ = tails.tick() => drop(edge.node.read_feed().await),
             () = stopped(&mut stop) => break,
         }

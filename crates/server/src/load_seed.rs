@@ -1,5 +1,5 @@
-//! Loads seeds into the store: once each (by digest), every field as written. What a seed file may hold is `seed`'s
-//! business.
+//! Loads seeds into the store: once each (by digest). A seed only adds what is not there, every field as written: what
+//! the operator did since is never undone. What a seed file may hold is `seed`'s business.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use causeway_protocol::{AppId, Change, CustomerId, Outcome, Refusal, Row, ScopeS
 use causeway_storage::Store;
 
 use crate::flows::passwords;
-use crate::node::Node;
+use crate::node::{Node, refusal_of};
 use crate::seed::{Seed, SeedApp, SeedCustomer, SeedPerson};
 
 /// A seed and where it came from.
@@ -31,34 +31,98 @@ impl SeedFile {
     }
 }
 
-/// Loads a file unless it was loaded already. It is marked as loaded last: after a crash it is loaded again, which
-/// changes nothing that is right.
+/// Loads a file unless it was loaded already: adds the apps, people, customers and sites that are not there, and touches
+/// no row that is. Answers how those that were kept differ from the file, one line each. It is marked as loaded last:
+/// after a crash it is loaded again, which adds what is still missing.
 ///
 /// # Errors
 /// One line.
-pub async fn load(node: &Node, file: &SeedFile) -> Result<(), String> {
+pub async fn load(node: &Node, file: &SeedFile) -> Result<Vec<String>, String> {
     let failed = |refusal: Refusal| format!("{}: {}", file.name, refusal.description());
-    if node.store.seed_loaded(file.digest).await.map_err(|error| format!("{}: {error}", file.name))? {
-        return Ok(());
+    let named = |why: String| format!("{}: {why}", file.name);
+    if node.store.seed_loaded(file.digest).await.map_err(|error| named(error.to_string()))? {
+        return Ok(Vec::new());
+    }
+    let (mut kept, mut people) = (Kept::default(), Vec::new());
+    for person in &file.seed.people {
+        people.push(node.store.person_by_email(&person.email).await.map_err(|error| named(error.to_string()))?);
     }
     // Hashing takes longest: it runs beside the rest.
-    let hashes = hash_all(&file.seed.people);
+    let passwords = look_at_all(&file.seed.people, &people);
     let mut customers = HashMap::new();
     for customer in &file.seed.customers {
-        let id = put_customer(node, customer).await.map_err(failed)?;
+        let id = add_customer(node, customer, &mut kept).await.map_err(failed)?;
         customers.insert(customer.id.clone(), id);
     }
     for app in &file.seed.apps {
         let owner = find(node, &customers, app.customer.as_deref()).await?;
-        put_app(node, app, owner).await.map_err(failed)?;
+        let wanted = app_of(node, app, owner);
+        match node.app(&app.client_id) {
+            Some(old) => kept.app(&old, &wanted, has_secret_of(node, &old, app)),
+            None => node.apply(Change::PutApp(wanted, act(node, "app.put"))).await.map(drop).map_err(failed)?,
+        }
     }
-    let hashes = hashes.await.map_err(|why| format!("{}: {why}", file.name))?;
-    for (person, password) in file.seed.people.iter().zip(hashes) {
+    let passwords = passwords.await.map_err(named)?;
+    for ((person, old), password) in file.seed.people.iter().zip(people).zip(passwords) {
         let customer = find(node, &customers, person.customer.as_deref()).await?;
-        put_person(node, person, customer, password).await.map_err(failed)?;
+        match (old, password) {
+            (Some(old), password) => kept.person(&old, person, customer, matches!(password, Password::Same)),
+            (None, Password::Fresh(hash)) => add_person(node, person, customer, hash).await.map_err(failed)?,
+            (None, _) => return Err(named("a password was not hashed".to_owned())),
+        }
     }
     node.apply(Change::MarkSeed(file.digest)).await.map_err(failed)?;
-    Ok(())
+    Ok(kept.0)
+}
+
+/// How rows that were kept differ from a seed, one line each. No line tells a value.
+#[derive(Default)]
+struct Kept(Vec<String>);
+
+impl Kept {
+    fn note(&mut self, what: &str, id: &str, fields: &[(&str, bool)]) {
+        let differ: Vec<&str> = fields.iter().filter(|(_, same)| !same).map(|(field, _)| *field).collect();
+        if !differ.is_empty() {
+            self.0.push(format!("kept: {what} {id} differs from the seed in {}", differ.join(", ")));
+        }
+    }
+
+    fn app(&mut self, old: &App, new: &App, same_secret: bool) {
+        let fields = [
+            ("name", old.name == new.name),
+            ("owner", old.owner == new.owner),
+            ("description", old.description == new.description),
+            ("info_url", old.info_url == new.info_url),
+            ("kind", old.kind == new.kind),
+            ("visibility", old.visibility == new.visibility),
+            ("status", old.status == new.status),
+            ("active", old.active == new.active),
+            ("verified", old.verified == new.verified),
+            ("pkce_required", old.pkce_required == new.pkce_required),
+            ("client_secret", same_secret),
+            // The demo adds one.
+            ("redirect_uris", new.redirect_uris.iter().all(|uri| old.redirect_uris.contains(uri))),
+            ("scopes", old.scopes == new.scopes),
+        ];
+        self.note("app", &new.client_id, &fields);
+    }
+
+    fn person(&mut self, old: &Person, seed: &SeedPerson, customer: Option<CustomerId>, same_password: bool) {
+        let fields = [
+            ("role", old.role == seed.role),
+            ("customer", old.customer == customer),
+            ("password", same_password),
+            ("active", old.active == seed.active),
+        ];
+        self.note("person", &seed.email, &fields);
+    }
+}
+
+fn has_secret_of(node: &Node, old: &App, seed: &SeedApp) -> bool {
+    match &seed.client_secret {
+        Some(secret) => node.ring().verify(secret.expose(), &old.secrets),
+        None => old.secrets.is_empty(),
+    }
 }
 
 /// Makes an app return to these addresses and no others: the demo's dashboard stands on another port each time.
@@ -79,20 +143,37 @@ fn act(node: &Node, verb: &'static str) -> Act {
     Act { at: node.now(), actor: "seed".to_owned(), verb, subject: None, detail: String::new() }
 }
 
-/// People are hashed on so many threads at once: each takes 19 MiB and a core.
+/// Passwords are looked at on so many threads at once: each takes 19 MiB and a core.
 const LANES: usize = 2;
 
-type Hashed = Result<Vec<PasswordHash>, String>;
+/// What became of a seed's password.
+enum Password {
+    /// Of somebody new: what is kept of it.
+    Fresh(PasswordHash),
+    /// Of somebody who is there, and has it.
+    Same,
+    /// Of somebody who is there, and has another one.
+    Another,
+}
 
-/// Hashes everybody's password, in the order of the list, while the caller does something else.
-fn hash_all(people: &[SeedPerson]) -> impl Future<Output = Hashed> {
+/// Hashes the passwords of who is new and compares those of who is there, in the order of the list, while the caller does
+/// something else.
+fn look_at_all(
+    people: &[SeedPerson],
+    there: &[Option<Person>],
+) -> impl Future<Output = Result<Vec<Password>, String>> + use<> {
+    let look = |(password, kept): &(Secret, Option<PasswordHash>)| match kept {
+        None => passwords::hash_now(password.expose()).map(Password::Fresh),
+        Some(kept) if passwords::is_now(password.expose(), kept) => Ok(Password::Same),
+        Some(_) => Ok(Password::Another),
+    };
     let lanes: Vec<_> = (0..LANES)
         .map(|lane| {
-            let passwords = people.iter().skip(lane).step_by(LANES);
-            let passwords: Vec<Secret> = passwords.map(|person| Secret::new(person.password.expose())).collect();
-            tokio::task::spawn_blocking(move || {
-                passwords.iter().map(|password| passwords::hash_now(password.expose())).collect::<Vec<_>>()
-            })
+            let mine = people.iter().zip(there).skip(lane).step_by(LANES);
+            let mine: Vec<(Secret, Option<PasswordHash>)> = mine
+                .map(|(seed, old)| (Secret::new(seed.password.expose()), old.as_ref().map(|old| old.password.clone())))
+                .collect();
+            tokio::task::spawn_blocking(move || mine.iter().map(look).collect::<Vec<_>>())
         })
         .collect();
     let count = people.len();
@@ -102,7 +183,7 @@ fn hash_all(people: &[SeedPerson]) -> impl Future<Output = Hashed> {
             done.push(lane.await.map_err(|error| error.to_string())?.into_iter());
         }
         let in_order = (0..count).filter_map(|at| done[at % LANES].next());
-        in_order.collect::<Result<_, _>>().map_err(|refusal| refusal.description())
+        in_order.collect::<Result<_, _>>().map_err(|refusal: Refusal| refusal.description())
     }
 }
 
@@ -119,20 +200,38 @@ async fn find(
     found.map(|customer| Some(customer.id)).ok_or_else(|| format!("there is no customer {id}"))
 }
 
-async fn put_customer(node: &Node, seed: &SeedCustomer) -> Result<CustomerId, Refusal> {
+/// Adds a customer, or to one that is there the sites that it has not.
+async fn add_customer(node: &Node, seed: &SeedCustomer, kept: &mut Kept) -> Result<CustomerId, Refusal> {
     let site = |site: &crate::seed::SeedSite| Site {
         id: SiteId(0),
         external_id: site.id.clone(),
         name: site.name.clone(),
         active: site.active,
     };
-    let customer = Customer {
+    let mut customer = Customer {
         id: CustomerId(0),
         external_id: seed.id.clone(),
         name: seed.name.clone(),
         active: seed.active,
         sites: seed.sites.iter().map(site).collect(),
     };
+    if let Some(old) = node.store.customer_by_external(&seed.id).await.map_err(refusal_of)? {
+        kept.note("customer", &seed.id, &[("name", old.name == seed.name), ("active", old.active == seed.active)]);
+        customer.sites.retain(|site| {
+            let there = old.sites.iter().find(|held| held.external_id == site.external_id);
+            if let Some(held) = there {
+                let fields = [("name", held.name == site.name), ("active", held.active == site.active)];
+                kept.note("site", &site.external_id, &fields);
+            }
+            there.is_none()
+        });
+        if customer.sites.is_empty() {
+            return Ok(old.id);
+        }
+        // What is there stays as it is; the sites are added to its own.
+        let sites = old.sites.iter().cloned().chain(customer.sites).collect();
+        customer = Customer { sites, ..old };
+    }
     match node.apply(Change::PutCustomer(customer, act(node, "customer.put"))).await? {
         Outcome::Applied(applied) => match applied.row {
             Row::Customer(customer) => Ok(customer.id),
@@ -142,9 +241,10 @@ async fn put_customer(node: &Node, seed: &SeedCustomer) -> Result<CustomerId, Re
     }
 }
 
-async fn put_app(node: &Node, seed: &SeedApp, owner: Option<CustomerId>) -> Result<(), Refusal> {
+/// An app as a seed wants it.
+fn app_of(node: &Node, seed: &SeedApp, owner: Option<CustomerId>) -> App {
     let scopes = node.held.scopes().set(seed.scopes.split(' ').filter(|word| !word.is_empty()));
-    let app = App {
+    App {
         id: AppId(0),
         client_id: seed.client_id.clone(),
         name: seed.name.clone(),
@@ -161,11 +261,10 @@ async fn put_app(node: &Node, seed: &SeedApp, owner: Option<CustomerId>) -> Resu
         redirect_uris: seed.redirect_uris.clone(),
         // The seed's reader compared the words with the profile.
         scopes: scopes.unwrap_or(ScopeSet::EMPTY),
-    };
-    node.apply(Change::PutApp(app, act(node, "app.put"))).await.map(drop)
+    }
 }
 
-async fn put_person(
+async fn add_person(
     node: &Node,
     seed: &SeedPerson,
     customer: Option<CustomerId>,

@@ -49,7 +49,7 @@ impl Platform {
         let Settings { profile, store, keys, entropy, faults, .. } = settings;
         let mut notes = Vec::new();
         let tls = settings.tls.map(Tls::load).transpose().map_err(one)?.map(Arc::new);
-        let (store, rings) = open::open(&profile.key, store, keys, entropy.as_ref(), &mut notes)?;
+        let (store, rings) = open::open(&profile.key, store, keys, entropy.as_ref(), &mut notes).await?;
         let sockets = open::bind(settings.listen, settings.sockets).await?;
         let admin_listen = settings.admin_listen.into_iter().collect();
         let admin = open::bind(admin_listen, settings.admin_socket.into_iter().collect()).await?.pop();
@@ -60,7 +60,9 @@ impl Platform {
         let node = node.map_err(|error| one(error.to_string()))?;
         let seed = load(&node, settings.seeds, settings.redirect_uri).await?;
         let admin_address = open::addresses(admin.as_slice())?.pop();
-        let admin_url = admin_address.map(|address| format!("http://{address}"));
+        let admin_tls = tls.clone().filter(|_| settings.admin_tls);
+        let admin_scheme = if admin_tls.is_some() { "https" } else { "http" };
+        let admin_url = admin_address.map(|address| format!("{admin_scheme}://{address}"));
         let description = describe::platform(&node, admin_url.as_deref().map(|url| (url, &admin_key)), &seed);
         let options = Options {
             admin_key: Some(admin_key),
@@ -79,6 +81,7 @@ impl Platform {
             stop: watch::Sender::new(false),
             tasks: JoinSet::new(),
         };
+        let admin = admin.map(|socket| (socket, admin_tls));
         platform.serve(sockets, admin, (faults, settings.fault_seed), settings.limits, settings.hook);
         Ok(platform)
     }
@@ -86,7 +89,7 @@ impl Platform {
     fn serve(
         &mut self,
         sockets: Vec<TcpListener>,
-        admin: Option<TcpListener>,
+        admin: Option<(TcpListener, Option<Arc<Tls>>)>,
         (plan, seed): (Plan, u64),
         limits: Limits,
         hook: Option<Hook>,
@@ -99,9 +102,9 @@ impl Platform {
             let listener = Listener { socket, site, tls: self.tls.clone(), limits };
             self.tasks.spawn(listener.run(self.stop.subscribe()));
         }
-        if let Some(socket) = admin {
+        if let Some((socket, tls)) = admin {
             let site = Arc::new(Site::admin(self.edge.clone()));
-            let listener = Listener { socket, site, tls: None, limits };
+            let listener = Listener { socket, site, tls, limits };
             self.tasks.spawn(listener.run(self.stop.subscribe()));
         }
         self.tasks.spawn(jobs::run(self.edge.clone(), self.stop.subscribe()));
@@ -174,7 +177,9 @@ fn origins(login: Option<String>, api: Option<String>, addresses: &[SocketAddr],
 async fn load(node: &Node, files: Vec<SeedFile>, redirect_uri: Option<String>) -> Result<Seed, Problems> {
     let mut all = Seed::default();
     for file in files {
-        load_seed::load(node, &file).await.map_err(one)?;
+        for line in load_seed::load(node, &file).await.map_err(one)? {
+            tracing::warn!(seed = file.name, "{line}");
+        }
         all.extend(file.seed);
     }
     if let (Some(app), Some(uri)) = (all.apps.first_mut(), redirect_uri) {

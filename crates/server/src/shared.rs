@@ -1,13 +1,14 @@
 //! What every handler is given: the node, and the edge's own bounded memory (throttles, counters, hashing slots).
 //! Nothing here decides or speaks HTTP.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use causeway_protocol::secret::Secret;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{ConnectionId, UnixTime};
+use tokio::sync::Notify;
 
 use crate::flows::passwords::SignIns;
 use crate::http::pages::look::Look;
@@ -97,20 +98,39 @@ const MAX_USED: usize = 100_000;
 
 /// When connections were last used: collected here, written in batches (TOKENS: never a commit per request).
 #[derive(Debug, Default)]
-pub struct LastUsed(Mutex<HashMap<ConnectionId, UnixTime>>);
+pub struct LastUsed {
+    used: Mutex<Used>,
+    /// A connection was used that this process had not seen before.
+    first: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    since_flush: HashMap<ConnectionId, UnixTime>,
+    ever: HashSet<ConnectionId>,
+}
 
 impl LastUsed {
     /// A call went through.
     pub fn seen(&self, connection: ConnectionId, now: UnixTime) {
-        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.len() < MAX_USED || used.contains_key(&connection) {
-            used.insert(connection, now);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.since_flush.len() >= MAX_USED && !used.since_flush.contains_key(&connection) {
+            return;
         }
+        let is_new = used.since_flush.insert(connection, now).is_none();
+        if is_new && used.ever.len() < MAX_USED && used.ever.insert(connection) {
+            self.first.notify_one();
+        }
+    }
+
+    /// Waits until a connection is used that was not used before: that one is written at once.
+    pub async fn first_use(&self) {
+        self.first.notified().await;
     }
 
     /// Hands over what was collected, in order of number, and starts anew.
     pub fn take(&self) -> Vec<(ConnectionId, UnixTime)> {
-        let used = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let used = std::mem::take(&mut self.used.lock().unwrap_or_else(PoisonError::into_inner).since_flush);
         let mut list: Vec<_> = used.into_iter().collect();
         list.sort_unstable();
         list

@@ -108,6 +108,7 @@ impl Chain {
             idle: Seconds(Seconds::DAY.0 * 365),
             key_id: 1,
             retry: None,
+            wanted: ScopeSet(u128::MAX),
         })
     }
 }

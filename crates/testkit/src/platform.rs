@@ -219,6 +219,14 @@ impl Platform {
         builder.start().await
     }
 
+    /// The directory that holds its data; everything in it was written by the platform.
+    ///
+    /// # Panics
+    /// With the model: it has none.
+    pub fn directory(&self) -> &Path {
+        &self.builder.dir.as_ref().expect("a platform over SQLite").0
+    }
+
     /// Where the login host listens.
     pub fn login_address(&self) -> SocketAddr {
         self.server.addresses()[0]

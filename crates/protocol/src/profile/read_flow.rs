@@ -177,7 +177,12 @@ pub(super) fn policy(table: &Table<'_>) -> Policy {
             ],
         ),
         on_authorizer_demoted: table.choice_or("on_authorizer_demoted", Consequence::Keep, CONSEQUENCES),
-        on_authorizer_deactivated: table.choice_or("on_authorizer_deactivated", Consequence::Suspend, CONSEQUENCES),
+        // Not "keep": tokens of somebody who is switched off answer 401 (CORE-14).
+        on_authorizer_deactivated: table.choice_or(
+            "on_authorizer_deactivated",
+            Consequence::Suspend,
+            &[("suspend", Consequence::Suspend), ("revoke", Consequence::Revoke)],
+        ),
     }
 }
 

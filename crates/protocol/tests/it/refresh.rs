@@ -64,7 +64,7 @@ enum Said {
 }
 
 fn said(request: &Refreshing<'_>, token: &RefreshToken, standing: &Standing, rules: &TokenRules) -> Said {
-    match after_stale(request, token, standing, rules) {
+    match after_stale(request, token, token.scopes, standing, rules) {
         AfterStale::Again => Said::Again,
         AfterStale::Resend(_) => Said::Resend,
         AfterStale::Refuse(refusal) => match refusal.change.map(|change| *change) {
@@ -163,6 +163,25 @@ fn r_01_the_key_of_the_move_gets_the_same_successor_until_it_expired() {
 }
 
 #[test]
+fn rf_04_a_public_app_needs_a_key_that_nobody_guesses() {
+    let (confidential, public) = (app(ClientKind::Confidential, &ring(&[1])), app(ClientKind::Public, &ring(&[1])));
+    let says = |app: &App, text: &str| {
+        let key = IdempotencyKey::parse(text).unwrap();
+        let asks = Refreshing { key: Some(&key), now: NOON + Seconds(60), ..request(app) };
+        let Ok((Step::Move(moved), _)) = ask(&asks, &token(0), &rules()) else { panic!("a public app rotates") };
+        let mut stands = standing(1);
+        // What a row that was moved before this rule remembers.
+        stands.family.as_mut().unwrap().retry = Some(key.digest(AppId(7), 1, None));
+        (moved.retry.is_some(), said(&asks, &token(0), &stands, &rules()))
+    };
+    let stolen = Said::NoAndRepudiated(Reason::RefreshReused);
+    assert_eq!(says(&public, "1"), (false, stolen), "a guess must not hide a replay");
+    assert_eq!(says(&public, &"k".repeat(15)).0, false);
+    assert_eq!(says(&public, &"k".repeat(16)), (true, Said::Resend));
+    assert_eq!(says(&confidential, "1"), (true, Said::Resend), "its secret was proved beside the key");
+}
+
+#[test]
 fn attack_41_rf_10_no_grace_and_no_key_honours_what_was_taken_back() {
     let app = app(ClientKind::Confidential, &ring(&[1]));
     let key = IdempotencyKey::parse("k-1").unwrap();
@@ -236,5 +255,7 @@ fn rf_07_a_pair_holds_the_intersection_and_never_outlives_its_family() {
     let pair = Grant { family: &ending, ..grant }.fresh(NOON, [0; 4]).unwrap();
     assert_eq!(pair.access.expires_at(), UnixTime(NOON.0 + 60));
     let nothing = Grant { connection_scopes: ScopeSet(0b1000), ..grant }.fresh(NOON, [0; 4]);
-    assert_eq!(nothing.unwrap_err().reason, Reason::NothingGranted);
+    let nothing = nothing.unwrap_err();
+    assert_eq!(nothing.reason, Reason::NothingGranted);
+    assert_eq!(nothing.reason.wire().word(), "invalid_grant", "invalid_scope would blame what was asked");
 }

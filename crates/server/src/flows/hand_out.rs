@@ -59,10 +59,8 @@ impl Stands {
 impl Presented<'_> {
     /// A grant of nothing would burn what was presented: what can be known before the write is refused before the
     /// write.
-    pub(crate) fn something_is_left(&self, connection_scopes: Option<ScopeSet>) -> Result<(), Refusal> {
-        let left = self.asked.intersect(self.client.app().scopes);
-        let left = connection_scopes.map_or(left, |scopes| left.intersect(scopes));
-        if left.is_empty() { Err(Reason::NothingGranted.refuse()) } else { Ok(()) }
+    pub(crate) fn something_is_left(&self) -> Result<(), Refusal> {
+        if self.asked.touches(self.client.app().scopes) { Ok(()) } else { Err(Reason::NothingGranted.refuse()) }
     }
 
     /// A fresh pair. `kept` is a refresh token that stays as it is.

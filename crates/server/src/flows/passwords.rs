@@ -171,6 +171,11 @@ pub fn hash_now(password: &str) -> Result<PasswordHash, Refusal> {
     hash_with(password, random(&System))
 }
 
+/// Whether this is the password, at once like [`hash_now`].
+pub fn is_now(password: &str, kept: &PasswordHash) -> bool {
+    phc::PasswordHash::new(&kept.0).is_ok_and(|kept| hasher().verify_password(password.as_bytes(), &kept).is_ok())
+}
+
 fn hash_with(password: &str, salt: [u8; 16]) -> Result<PasswordHash, Refusal> {
     let hashed = hasher().hash_password_with_params(password.as_bytes(), &salt, parameters());
     hashed.map(|hash: phc::PasswordHash| PasswordHash(hash.to_string())).map_err(|_| Reason::Internal.refuse())
@@ -216,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ui_06_passwords_are_kept_as_argon2id() {
+    fn ui_06_c_04_passwords_are_kept_as_argon2id() {
         let kept = hash_now("correct horse").unwrap();
         assert!(kept.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", kept.0);
         assert!(!kept.0.contains("correct"));
@@ -227,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn ui_06_older_parameters_are_renewed() {
+    fn ui_06_c_04_older_parameters_are_renewed() {
         let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8_192, 1, 1, None).unwrap());
         let kept: phc::PasswordHash =
             old.hash_password_with_params(b"correct horse", &[7; 16], Params::new(8_192, 1, 1, None).unwrap()).unwrap();
@@ -250,6 +255,34 @@ mod tests {
         assert_eq!(place_of("2001:db8:1:2::1"), place_of("2001:db8:1:2:ffff::9"));
         assert_ne!(place_of("2001:db8:1:2::1"), place_of("2001:db8:1:3::1"));
         assert_eq!(place_of("::ffff:192.0.2.7"), place_of("192.0.2.7"));
+    }
+
+    #[tokio::test]
+    async fn c_04_two_hash_at_once_off_the_request_threads_and_the_others_wait() {
+        let sign_ins = Arc::new(SignIns::default());
+        let here = std::thread::current().id();
+        let (entered, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let (gate, _) = tokio::sync::broadcast::channel::<()>(1);
+        let mut waiting = tokio::task::JoinSet::new();
+        for n in 0..10 {
+            let (sign_ins, entered, mut open) = (sign_ins.clone(), entered.clone(), gate.subscribe());
+            waiting.spawn(async move {
+                let work = move || {
+                    entered.send((n, std::thread::current().id())).unwrap();
+                    let _closed = open.blocking_recv();
+                };
+                sign_ins.run(false, work).await
+            });
+        }
+        for _ in 0..2 {
+            assert_ne!(seen.recv().await.unwrap().1, here);
+        }
+        // Everybody has asked by now, and two are in: as many as there are slots.
+        assert_eq!(SLOTS, 2);
+        assert_eq!((sign_ins.queue.available_permits(), sign_ins.slots.available_permits()), (QUEUE - 10, 0));
+        assert!(seen.try_recv().is_err());
+        drop(gate);
+        assert!(waiting.join_all().await.iter().all(Result::is_ok));
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ pub(crate) async fn run(
     for _ in 0..ATTEMPTS {
         let (step, asked) = refresh::decide(&request, &token, rules, &scopes, separators, ring.newest())?;
         let presented = Presented { client, bearer: token.bearer, secret: token.secret, asked, ring: &ring, now };
-        presented.something_is_left(None)?;
+        presented.something_is_left()?;
         let step = match step {
             Step::Read => {
                 let standing = standing(node, &token.bearer).await?;
@@ -43,17 +43,12 @@ pub(crate) async fn run(
             }
             Step::Move(step) => step,
         };
-        if asked != token.scopes {
-            // Fewer than granted may be none of what the connection still holds: look before the token is used up.
-            let connection = standing(node, &token.bearer).await?.connection;
-            presented.something_is_left(connection.map(|(scopes, _)| scopes))?;
-        }
         if let Outcome::Applied(applied) = node.apply(Change::MoveFamily(step)).await? {
             shared.metrics.refreshes.inc();
             return Ok(presented.fresh(shared, &Stands::written(applied)?, &rules.refresh_reply, None)?);
         }
         let standing = standing(node, &token.bearer).await?;
-        match refresh::after_stale(&request, &token, &standing, rules) {
+        match refresh::after_stale(&request, &token, asked, &standing, rules) {
             AfterStale::Again => {}
             AfterStale::Resend(family) => {
                 let stands = Stands::read(family, &standing);

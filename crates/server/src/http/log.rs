@@ -11,6 +11,8 @@ use crate::node::Node;
 
 /// Of a path, so much is logged.
 const MAX_PATH: usize = 200;
+/// No word and no id in a path is longer: what is may be a token that somebody put where it does not belong.
+const MAX_PART: usize = 40;
 
 /// The target of the request lines.
 pub const TARGET: &str = "request";
@@ -52,7 +54,7 @@ pub fn write(line: &Line<'_>) {
     if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
         return;
     }
-    let path: String = line.path.chars().take(MAX_PATH).collect();
+    let path = shown(line.path);
     let ms = line.micros as f64 / 1000.0;
     let (status, id, source) = (line.status, line.id, line.source);
     match line.refused {
@@ -64,6 +66,11 @@ pub fn write(line: &Line<'_>) {
             target: TARGET, method = line.method, path, endpoint = line.endpoint, status, ms, request_id = id, %source
         ),
     }
+}
+
+fn shown(path: &str) -> String {
+    let parts = path.split('/').map(|part| if part.len() > MAX_PART { "…" } else { part });
+    parts.collect::<Vec<_>>().join("/").chars().take(MAX_PATH).collect()
 }
 
 /// The id of a request: a trusted proxy's own, if it is 1 to 64 plain characters; else a fresh one.

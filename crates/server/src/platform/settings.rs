@@ -27,7 +27,7 @@ pub enum StoreAt {
 
 /// Where the keys are.
 pub enum KeysAt {
-    /// This file; it must be there.
+    /// This file; made at first start, while the store is empty.
     File(PathBuf),
     /// Beside the data directory; made at first start.
     BesideData,
@@ -66,6 +66,8 @@ pub struct Settings {
     pub proxy: crate::http::proxy::Limits,
     /// `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Whether the admin listener speaks TLS too, with the same certificate.
+    pub admin_tls: bool,
     /// Whose forwarding headers count.
     pub proxies: TrustedProxies,
     /// In this order.
@@ -103,6 +105,7 @@ impl Settings {
             upstream: None,
             proxy: crate::http::proxy::Limits::default(),
             tls: None,
+            admin_tls: false,
             proxies: TrustedProxies::default(),
             seeds: Vec::new(),
             redirect_uri: None,

@@ -306,6 +306,17 @@ fn each_mistake_is_reported_with_its_place() {
 }
 
 #[test]
+fn a_redirect_uri_has_at_most_1024_characters() {
+    let of = |length: usize| {
+        let uri = format!("https://app.example/{}", "x".repeat(length - 20));
+        parse(&GOOD.replacen("https://app.example/cb", &uri, 1), None, &[])
+    };
+    assert_eq!(of(1024).map(|seed| seed.apps[0].redirect_uris[0].len()), Ok(1024));
+    let problems = of(1025).expect_err("one too many");
+    assert_eq!(problems[0].message, "`apps.redirect_uris` must hold addresses of at most 1024 characters");
+}
+
+#[test]
 fn what_stands_twice_is_reported_once_for_each() {
     let text = format!("{GOOD}{GOOD}");
     let problems = parse(&text, Some(&tripleseat()), &[]).expect_err("everything stands twice");

@@ -1,7 +1,10 @@
 //! The authorization endpoint: what is shown, what is sent back, and that nothing is sent where it was not proven to
 //! belong (SECURITY 3 and 9, attacks 7 to 12 and 14).
 
+use causeway_protocol::Change;
+use causeway_protocol::authorize::{MAX_REDIRECT_URI, MAX_STATE};
 use causeway_protocol::params::encode;
+use causeway_protocol::records::{Act, App};
 use causeway_testkit::actors::{ACME, CAREFUL, DESKTOP, EVERYTHING, ODD, Partner, VERIFIER};
 use causeway_testkit::browser::with_query;
 use causeway_testkit::world::{MARCO, OLIVIA};
@@ -673,4 +676,44 @@ async fn az_15_az_16_az_17_every_page_of_the_flow_has_its_headers() {
         assert!(policy.contains("form-action 'self' https://acme.example"), "{policy}");
     }
     assert!(!refused.reply.header("content-security-policy").contains("acme"));
+}
+
+/// An app whose only address is as long as one may be.
+async fn with_the_longest_address(platform: &Platform, partner: &Partner) -> String {
+    let app = App::clone(&platform.app(partner.client_id));
+    let uri = format!("{}/", partner.redirect_uri);
+    let uri = format!("{uri}{}", "u".repeat(MAX_REDIRECT_URI - uri.len()));
+    let at = platform.clock.now();
+    let act = Act { at, actor: "seed".to_owned(), verb: "app.put", subject: None, detail: String::new() };
+    platform.apply(Change::PutApp(App { redirect_uris: vec![uri.clone()], ..app }, act)).await;
+    uri
+}
+
+#[tokio::test]
+async fn az_08_the_longest_state_and_address_come_through_every_form() {
+    let platform = Platform::start().await;
+    for partner in [ACME, DESKTOP] {
+        let registered = with_the_longest_address(&platform, &partner).await;
+        // A loopback port makes it longer still. Every character of this state grows when it is encoded.
+        let uri = registered.replacen("127.0.0.1", "127.0.0.1:65535", 1);
+        let state = "%&".repeat(MAX_STATE / 2);
+        let link = link(&partner, &[("redirect_uri", &uri), ("state", &state)]);
+        let mut browser = Browser::new();
+        let page = browser.open(&platform, &link).await;
+        let page = browser.press(&platform, &page, "Sign in", &[("email", OLIVIA), ("password", "wrong")]).await;
+        let page = browser.sign_in(&platform, &page, OLIVIA).await;
+        assert_consent(&page, partner.client_id);
+        let back = browser.press(&platform, &page, "Allow", &[]).await;
+        assert!(back.location().starts_with(&format!("{uri}?")), "{:.60} {}", back.location(), back.text());
+        assert_eq!(back.returned("state"), Some(state.clone()));
+        let code = back.returned("code").unwrap();
+        let pairs = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", &uri)];
+        let pairs = [&pairs[..], &[("code_verifier", VERIFIER)][..usize::from(partner.secret.is_none())]].concat();
+        assert_eq!(partner.token(&platform, &partner.signed(&pairs)).await.status, 200);
+        // The same request for another account, by the page's own link, is not too long either.
+        let page = browser.open(&platform, &link).await;
+        assert_consent(&page, "again");
+        let page = browser.open(&platform, &page.link("Use another account")).await;
+        assert!(page.buttons().contains(&"Sign in".to_owned()), "{}", page.text());
+    }
 }

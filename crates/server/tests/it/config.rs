@@ -152,6 +152,9 @@ fn the_manual_names_every_setting_and_is_a_good_file() {
     for setting in SETTINGS {
         assert!(manual.contains(&format!("\n# {} = ", setting.name)), "{}", setting.name);
     }
+    let shipped: Vec<&str> = causeway_protocol::profile::SHIPPED.iter().map(|(name, _)| *name).collect();
+    let said = format!("the name of a shipped one ({}).", shipped.join(", "));
+    assert!(manual.replace("\n#", "").contains(&said), "{manual}");
     // What it shows as a default is one.
     let shown: String = manual
         .lines()

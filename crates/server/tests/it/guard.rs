@@ -295,6 +295,23 @@ async fn last_use_is_written_in_batches() {
 }
 
 #[tokio::test]
+async fn the_first_use_asks_to_be_written_at_once_and_later_ones_do_not() {
+    let platform = platform().await;
+    let token = ACME.connect(&platform, OLIVIA).await.access;
+    let asked = async || {
+        let asked = std::pin::pin!(platform.edge.last_used.first_use());
+        futures_util::FutureExt::now_or_never(asked).is_some()
+    };
+    assert!(!asked().await);
+    assert_eq!(call(&platform, &token, LEADS).await.status, 200);
+    assert!(asked().await);
+    causeway_server::jobs::flush(&platform.edge).await;
+    assert_eq!(call(&platform, &token, LEADS).await.status, 200);
+    assert!(!asked().await, "one write a batch, not one a call");
+    assert_eq!(platform.edge.last_used.take().len(), 1, "the next batch has it");
+}
+
+#[tokio::test]
 async fn r_14_heads_and_bodies_have_limits() {
     let platform = platform().await;
     let token = ACME.connect(&platform, OLIVIA).await.access;

@@ -124,6 +124,32 @@ async fn rf_05_r_01_within_the_grace_the_immediate_predecessor_gets_the_same_suc
 }
 
 #[tokio::test]
+async fn rf_05_tokens_4_more_than_three_resends_of_a_family_in_a_day_are_an_alert() {
+    let platform = Builder::new().profile(|profile| profile.token.reuse_grace = Seconds(60)).start().await;
+    let mut pair = ACME.connect(&platform, OLIVIA).await;
+    let other = ACME.connect(&platform, PRIYA).await;
+    let next = Pair::of(&ACME.refresh(&platform, &other.refresh).await);
+    let again = Pair::of(&ACME.refresh(&platform, &other.refresh).await);
+    assert_eq!(again.refresh, next.refresh, "one of another family");
+    let metric = async || {
+        let text = Call::get("/metrics").send(platform.admin_address()).await.text();
+        let line = text.lines().find(|line| line.starts_with("causeway_resend_alerts_total ")).unwrap().to_owned();
+        line.split(' ').nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    // Two days, one resend every five hours: the day counts from the first.
+    let mut seen = Vec::new();
+    for _ in 0..10 {
+        let next = Pair::of(&ACME.refresh(&platform, &pair.refresh).await);
+        ACME.refresh(&platform, &pair.refresh).await;
+        pair = next;
+        seen.push(metric().await);
+        platform.clock.advance(Seconds(5 * 3_600));
+    }
+    assert_eq!(seen, [0, 0, 0, 1, 2, 2, 2, 2, 3, 4]);
+    assert_eq!(platform.edge.metrics.resends.get(), 11, "each is served all the same");
+}
+
+#[tokio::test]
 async fn rf_05_the_grace_ends_and_a_public_app_has_none() {
     let platform = Builder::new().profile(|profile| profile.token.reuse_grace = Seconds(20)).start().await;
     let first = ACME.connect(&platform, OLIVIA).await;
@@ -383,6 +409,30 @@ async fn tokens_2_a_narrowed_connection_stays_narrow() {
     assert_eq!(ACME.token(&platform, &pairs).await.refused(), (400, "invalid_scope".to_owned(), 523));
     assert_eq!(ACME.refresh(&platform, &wide.refresh).await.status, 200);
     assert!(ACME.is_active(&platform, &narrow.access).await);
+}
+
+#[tokio::test]
+async fn tokens_2_a_connection_that_shares_nothing_burns_no_refresh_token() {
+    for builder in [Builder::new(), Builder::new().model()] {
+        let platform = builder.start().await;
+        let pair = {
+            let code = platform.grant(Consent::new("acme", OLIVIA).scopes("leads:read")).await;
+            Pair::of(&ACME.exchange(&platform, &code).await)
+        };
+        // Allowed anew, for something else altogether.
+        platform.grant(Consent::new("acme", OLIVIA).scopes("events:read")).await;
+        for _ in 0..2 {
+            let reply = ACME.refresh(&platform, &pair.refresh).await;
+            assert_eq!(reply.refused(), (400, "invalid_scope".to_owned(), 523));
+        }
+        // And once more for both: the token is as good as it was.
+        platform.grant(Consent::new("acme", OLIVIA).scopes("events:read leads:read")).await;
+        let reply = ACME.refresh(&platform, &pair.refresh).await;
+        assert_eq!((reply.status, reply.member("scope")), (200, "leads:read".to_owned()), "{}", reply.text());
+        // What was revoked on purpose says so first.
+        platform.cut("acme", "4100").await;
+        assert_eq!(ACME.refresh(&platform, &Pair::of(&reply).refresh).await.refused(), grant_error(515));
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The token endpoint, common to all grants: bodies, parameters, errors, headers (SECURITY 1 and 5).
 
+use std::collections::BTreeSet;
+
 use causeway_protocol::profile::ReplyField::{AccessToken, RefreshToken};
 use causeway_protocol::time::Seconds;
 use causeway_testkit::actors::{ACME, EVERYTHING, GUESTLIST, Pair};
@@ -73,6 +75,29 @@ async fn ts_05_tk_09_t_03_core_09_the_reply_has_exactly_the_six_fields_and_stays
     assert_eq!(json["scope"], "read write leads:read leads:write events:read events:write");
     assert!(json["access_token"].as_str().unwrap().starts_with("ts_at_"));
     assert!(json["refresh_token"].as_str().unwrap().starts_with("ts_rt_"));
+}
+
+#[tokio::test]
+async fn tk_10_what_is_granted_is_what_was_asked_for_or_nothing() {
+    let platform = Platform::start().await;
+    let words = ["read", "write", "leads:read", "leads:write", "events:read", "events:write"];
+    let set = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+    for n in 1..1 << words.len() {
+        let asked: Vec<&str> = (0..words.len()).rev().filter(|at| n >> at & 1 == 1).map(|at| words[at]).collect();
+        let code = platform.grant(Consent::new("acme", OLIVIA).scopes(&asked.join(" "))).await;
+        let reply = ACME.exchange(&platform, &code).await;
+        let wanted = set(&asked.join(" "));
+        assert_eq!(set(&reply.member("scope")), wanted, "{}", reply.text());
+        let pair = Pair::of(&reply);
+        assert_eq!(set(&ACME.introspect(&platform, &pair.access).await.member("scope")), wanted);
+        // One word more is refused whole, and burns nothing.
+        let more = words.iter().find(|word| !asked.contains(word)).unwrap_or(&"bookings:read");
+        let wider = [&asked[..], &[more]].concat().join(" ");
+        let pairs = [ACME.refresh_pairs(&pair.refresh), vec![("scope", wider.as_str())]].concat();
+        let refused = ACME.token(&platform, &pairs).await;
+        assert_eq!(refused.refused(), (400, "invalid_scope".to_owned(), 518), "{wider}");
+        assert_eq!(set(&ACME.refresh(&platform, &pair.refresh).await.member("scope")), wanted);
+    }
 }
 
 #[tokio::test]

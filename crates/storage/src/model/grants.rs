@@ -125,6 +125,7 @@ impl State {
             && change.now < family.moved_at + change.idle
             && family.connection == connection.id
             && connection.live
+            && connection.scopes.touches(change.wanted)
             && self.permits(change.connection, change.as_of)
             && self.permits(change.app, change.as_of)
             && self.permits(change.customer, change.as_of)

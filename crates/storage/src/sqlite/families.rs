@@ -9,22 +9,29 @@ use super::rows::{self, FAMILY};
 use super::txn::Txn;
 use crate::rules;
 
-/// One conditional write: everything that must hold stands in its WHERE.
+/// The connection's half of the conditions. Apart from the write, because what scopes share is no question for SQL; the
+/// one writer asks it in the transaction of the write.
+const LIVE: &str = "SELECT scopes FROM connections WHERE id = ?1 AND live = 1";
+
+/// One conditional write: everything else that must hold stands in its WHERE.
 const MOVE: &str = "
     UPDATE families
        SET generation = generation + 1, moved_at = :now, key_id = :key, retry = :retry
      WHERE id = :family AND generation = :generation AND digest = :digest AND repudiated = 0
        AND connection = :connection AND ends_at > :now AND moved_at > :unused_since
-       AND EXISTS (SELECT 1 FROM connections WHERE id = :connection AND live = 1)
        AND NOT EXISTS (SELECT 1 FROM cuts WHERE kind = 2 AND id = :connection AND (off = 1 OR cut_all > :as_of))
        AND NOT EXISTS (SELECT 1 FROM cuts WHERE kind = 3 AND id = :app AND (off = 1 OR cut_all > :as_of))
        AND NOT EXISTS (SELECT 1 FROM cuts WHERE kind = 4 AND id = :customer AND (off = 1 OR cut_all > :as_of))
        AND NOT EXISTS (SELECT 1 FROM cuts WHERE kind = 5 AND id = :user AND (off = 1 OR cut_all > :as_of))";
 
 /// What the mover did not name. Apart, because RETURNING builds a table of its own every time.
-const MOVED: &str = "SELECT f.ends_at, f.scopes, c.scopes FROM families f, connections c WHERE f.id = ?1 AND c.id = ?2";
+const MOVED: &str = "SELECT ends_at, scopes FROM families WHERE id = ?1";
 
 pub(super) fn advance(txn: Txn<'_>, change: &MoveFamily) -> rusqlite::Result<Outcome> {
+    let live = txn.db.prepare_cached(LIVE)?.query_row([change.connection.0], |row| rows::scopes(row, 0)).optional()?;
+    let Some(connection_scopes) = live.filter(|scopes| scopes.touches(change.wanted)) else {
+        return Ok(Outcome::Stale);
+    };
     let moved = txn.db.prepare_cached(MOVE)?.execute(named_params! {
         ":now": change.now.0,
         ":key": rows::stored_key(change.key_id),
@@ -42,10 +49,10 @@ pub(super) fn advance(txn: Txn<'_>, change: &MoveFamily) -> rusqlite::Result<Out
     if moved == 0 {
         return Ok(Outcome::Stale);
     }
-    let (ends_at, scopes, connection_scopes) =
-        txn.db.prepare_cached(MOVED)?.query_one(params![change.family.0, change.connection.0], |row| {
-            Ok((UnixTime(row.get(0)?), rows::scopes(row, 1)?, rows::scopes(row, 2)?))
-        })?;
+    let (ends_at, scopes) = txn
+        .db
+        .prepare_cached(MOVED)?
+        .query_one([change.family.0], |row| Ok((UnixTime(row.get(0)?), rows::scopes(row, 1)?)))?;
     let family = Family {
         id: change.family,
         generation: change.generation + 1,

@@ -28,9 +28,9 @@ use writer::Writer;
 
 /// A store in one data directory. Dropping it waits for the changes already queued.
 pub struct Sqlite {
-    // Before the lock: the directory is free only when the writer has closed the file.
-    writer: Writer,
+    // Dropped in this order: the writer closes last and so removes the log; then the directory is free.
     readers: Arc<Readers>,
+    writer: Writer,
     _lock: File,
 }
 
@@ -69,7 +69,7 @@ impl Sqlite {
         let writer = Writer::start(opened.writer, &options)
             .map_err(|why| OpenError(format!("{}: the database cannot be opened: {why}", opened.file.display())))?;
         let readers = Arc::new(Readers::new(&opened.file, options.readers.max(1)));
-        Ok(Sqlite { writer, readers, _lock: opened.lock })
+        Ok(Sqlite { readers, writer, _lock: opened.lock })
     }
 
     /// Applies many changes in one commit, in their order; a failing one undoes all of them. For bulk loading.

@@ -21,6 +21,8 @@ const SCHEMA: i32 = 1;
 /// A file up to this size is checked whole at start (some tens of milliseconds); a larger one when its pages are read.
 const CHECKED_WHOLE: u64 = 16 << 20;
 const STATEMENTS: usize = 128;
+/// Bytes.
+pub(super) const PAGE: u32 = 2048;
 const MMAP: i64 = 1 << 30;
 
 /// What an open store holds.
@@ -91,6 +93,8 @@ fn prepare(file: &Path) -> Result<Connection, String> {
 }
 
 fn create(db: &Connection) -> rusqlite::Result<()> {
+    // Half the usual: a refresh writes one page to the log, and families lie in the order of time, used in any order.
+    db.pragma_update(None, "page_size", PAGE)?;
     let transaction = db.unchecked_transaction()?;
     db.execute_batch(include_str!("schema.sql"))?;
     db.pragma_update(None, "application_id", APPLICATION)?;

@@ -15,11 +15,12 @@ use tokio::sync::oneshot;
 
 use super::Options;
 use super::apply::{SWEEP_START, apply, is_one_statement};
+use super::open::PAGE;
 use super::txn::Head;
 use crate::{StoreError, Stored};
 
 /// The log is copied into the file when it holds this many pages (16 MiB), …
-const CHECKPOINT_PAGES: u32 = 4096;
+const CHECKPOINT_PAGES: u32 = (16 << 20) / PAGE;
 /// … or when nothing came for this long.
 const IDLE: Duration = Duration::from_millis(200);
 
@@ -53,6 +54,7 @@ impl Writer {
             sweep_cursor: SWEEP_START,
             batch: options.batch,
             log_pages,
+            log_pages_before: 0,
             checkpoint_at: CHECKPOINT_PAGES,
         };
         let thread = std::thread::Builder::new()
@@ -93,6 +95,7 @@ struct Thread {
     batch: usize,
     /// Pages in the log, as of the last commit.
     log_pages: Arc<AtomicU32>,
+    log_pages_before: u32,
     checkpoint_at: u32,
 }
 
@@ -108,7 +111,13 @@ impl Thread {
                 jobs.push(job);
             }
             self.commit(jobs);
-            if self.log_pages.load(Ordering::Relaxed) >= self.checkpoint_at {
+            let pages = self.log_pages.load(Ordering::Relaxed);
+            if pages < self.log_pages_before {
+                // The log was begun anew.
+                self.checkpoint_at = CHECKPOINT_PAGES;
+            }
+            self.log_pages_before = pages;
+            if pages >= self.checkpoint_at {
                 self.checkpoint();
             }
         }
@@ -192,24 +201,26 @@ impl Thread {
     }
 
     /// Copies the log into the file and never waits for a reader. The log keeps its size and is written from its start
-    /// again: a growing file is much slower to sync than one that is re-used (docs/BENCHMARKS.md).
+    /// again: a growing file is much slower to sync than one that is re-used.
     fn checkpoint(&mut self) {
         let held = self.log_pages.load(Ordering::Relaxed);
         if held == 0 {
             return;
         }
-        match self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE) {
+        let again_after = match self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE) {
             Ok((pages, copied)) if pages == copied => {
                 self.log_pages.store(0, Ordering::Relaxed);
-                self.checkpoint_at = CHECKPOINT_PAGES;
+                // The next commit begins the log anew, unless somebody reads from it just then.
+                CHECKPOINT_PAGES / 8
             }
-            // A reader still needs older pages: once more when as much has come again.
-            Ok(_) => self.checkpoint_at = held.saturating_add(CHECKPOINT_PAGES),
+            // A reader still needs older pages.
+            Ok(_) => CHECKPOINT_PAGES,
             Err(error) => {
                 tracing::warn!(%error, "the log could not be copied into the file; it will be tried again");
-                self.checkpoint_at = held.saturating_add(CHECKPOINT_PAGES);
+                CHECKPOINT_PAGES
             }
-        }
+        };
+        self.checkpoint_at = held.max(self.checkpoint_at).saturating_add(again_after);
     }
 
     fn execute(&self, sql: &'static str) -> rusqlite::Result<()> {

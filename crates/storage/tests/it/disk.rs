@@ -52,6 +52,7 @@ async fn reopening_keeps_everything() {
     let before = picture(&world.store).await;
     let World { store, .. } = world;
     drop(store);
+    assert!(!dir.data().join("causeway.db-wal").exists(), "a clean end leaves one file");
     let store = Sqlite::open(&dir.data()).expect("opens again");
     assert_eq!(picture(&store).await, before);
     // And it goes on where it stood.
@@ -86,19 +87,22 @@ fn a_second_opener_is_refused() {
 fn a_second_process_is_refused() {
     let dir = TempDir::new();
     let first = Sqlite::open(&dir.data()).expect("opens");
-    let open = |data: &Path| {
-        let test = std::env::current_exe().expect("this test");
-        let child = Command::new(test)
-            .args(["--exact", "disk::child_opens_the_directory", "--ignored", "--nocapture"])
-            .env("CAUSEWAY_TEST_DATA", data)
-            .output();
-        String::from_utf8_lossy(&child.expect("runs").stdout).into_owned()
-    };
-    let refused = open(&dir.data());
+    let refused = child_opens(&["env"], &dir.data());
     assert!(refused.contains("another process uses this data directory"), "{refused}");
     drop(first);
-    let opened = open(&dir.data());
+    let opened = child_opens(&["env"], &dir.data());
     assert!(opened.contains("child: opened"), "{opened}");
+}
+
+/// What a process of its own, started through `wrapper`, says of this directory.
+fn child_opens(wrapper: &[&str], data: &Path) -> String {
+    let child = Command::new(wrapper[0])
+        .args(&wrapper[1..])
+        .arg(std::env::current_exe().expect("this test"))
+        .args(["--exact", "disk::child_opens_the_directory", "--ignored", "--nocapture"])
+        .env("CAUSEWAY_TEST_DATA", data)
+        .output();
+    child.map_or_else(|error| error.to_string(), |child| String::from_utf8_lossy(&child.stdout).into_owned())
 }
 
 #[test]
@@ -190,13 +194,20 @@ fn a_directory_that_cannot_be_is_refused() {
 fn an_unwritable_directory_is_refused() {
     let dir = TempDir::new();
     std::fs::create_dir(dir.data()).expect("made");
-    let readable = std::fs::Permissions::from_mode(0o555);
-    std::fs::set_permissions(dir.data(), readable).expect("set");
-    if std::fs::write(dir.data().join("probe"), "").is_ok() {
-        eprintln!("SKIPPED an_unwritable_directory_is_refused: this user may write everywhere");
+    std::fs::set_permissions(dir.data(), std::fs::Permissions::from_mode(0o555)).expect("set");
+    let why = if std::fs::write(dir.data().join("probe"), "").is_err() {
+        refusal(&dir.data())
+    } else {
+        // This user may write everywhere: a child becomes somebody who may not.
+        let somebody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        child_opens(&somebody, &dir.data())
+    };
+    if !why.contains(&*dir.data().to_string_lossy()) {
+        eprintln!(
+            "SKIPPED an_unwritable_directory_is_refused: this user may write everywhere, and no child became another"
+        );
         return;
     }
-    let why = refusal(&dir.data());
     assert!(why.contains("the data directory cannot be written"), "{why}");
 }
 

@@ -242,8 +242,10 @@ pub(crate) async fn advance_stale<S: Store>(world: World<S>) {
         world.stale(Change::MoveFamily(right.clone())).await;
         world.switch(subject, true).await;
     }
-    // Narrowed is not revoked: the refresh token lives.
+    // Narrowed is not revoked: the refresh token lives, unless nothing that is wanted is left.
     world.connect(3, 0b01).await;
+    world.stale(wrong(&|change| change.wanted = ScopeSet(0b10))).await;
+    world.stale(wrong(&|change| change.wanted = ScopeSet::EMPTY)).await;
     world.applied(Change::MoveFamily(right.clone())).await;
     let last = causeway_protocol::change::MoveFamily { generation: 2, ..right };
     world.applied(Change::CutConnection { connection, act: act("connection.cut") }).await;

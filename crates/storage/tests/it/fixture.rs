@@ -175,6 +175,7 @@ impl<S: Store> World<S> {
             idle: IDLE,
             key_id: 2,
             retry: None,
+            wanted: ScopeSet(0b1111),
         }
     }
 

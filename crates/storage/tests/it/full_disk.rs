@@ -12,7 +12,7 @@ use crate::fixture::{TempDir, World, act, app};
 const CHILD: &str = "full_disk::child_fills_the_disk";
 
 #[test]
-fn a_full_disk_refuses_writes_and_loses_nothing() {
+fn r_11_a_full_disk_refuses_writes_and_loses_nothing() {
     let dir = TempDir::new();
     let test = std::env::current_exe().expect("this test");
     // Without the trap the limit would kill the child; a write beyond it then fails as on a full disk.
@@ -22,7 +22,7 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
     let said = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success(), "{said}\n{}", String::from_utf8_lossy(&child.stderr));
     if said.contains("SKIPPED") {
-        eprintln!("SKIPPED the recovery in a_full_disk_refuses_writes_and_loses_nothing: no prlimit here");
+        eprintln!("SKIPPED the recovery in r_11_a_full_disk_refuses_writes_and_loses_nothing: no prlimit here");
     }
     assert!(said.contains("child: full after"), "{said}");
 }

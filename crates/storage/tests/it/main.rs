@@ -3,6 +3,7 @@
 
 mod contract;
 mod disk;
+mod durable;
 mod families;
 mod fixture;
 mod full_disk;

@@ -197,6 +197,9 @@ impl Driver {
         let mut change = world.refresh(n, generation, connection, as_of);
         (change.now, change.idle) = (self.now, IDLE);
         change.app = AppId(self.random.below(3) as i64 + 1);
+        if self.random.one_in(4) {
+            change.wanted = ScopeSet(1 << self.random.below(4));
+        }
         change.retry = self.random.one_in(3).then_some(RetryDigest([n as u8 + 1; 8]));
         match self.random.below(20) {
             0 => change.generation += 1,

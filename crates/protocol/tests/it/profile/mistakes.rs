@@ -217,6 +217,19 @@ const PAGES_AND_POLICY: &[Mistake] = &[
         "8",
         "`authorize.state_min_length` means nothing while `authorize.state_required` is false",
     ),
+    // AZ-14.
+    (
+        "[policy]",
+        "[authorize]\nremember_consent = true\n[policy]",
+        "true",
+        "`authorize.remember_consent` is not in this version: consent is asked every time",
+    ),
+    (
+        "account_proof",
+        "on_authorizer_deactivated = \"keep\"\naccount_proof",
+        "\"keep\"",
+        "`policy.on_authorizer_deactivated` is \"keep\"; it must be one of \"suspend\", \"revoke\"",
+    ),
     (
         "[policy]",
         "[authorize]\nscope_separators = [\" \", \":\"]\n[policy]",
