@@ -91,7 +91,10 @@ fn serve() -> clap::Command {
         let default = setting.default.map_or_else(String::new, |default| format!(" [default: {default}]"));
         flag(setting.name, setting.value, &format!("{}{default}", setting.prose())).action(action)
     });
-    clap::Command::new("serve").about("Run a platform's authorization server and its API's guard.").args(args)
+    clap::Command::new("serve").about("Run a platform's authorization server and its API's guard.").args(args).after_help(
+        "The admin door's key is no flag: it is CAUSEWAY_ADMIN_KEY, or admin_key in the settings file, or else derived from \
+         the key file and shown by --describe. docs/OPERATING.md has examples.",
+    )
 }
 
 /// `--admin-listen ADDR` for `admin_listen`.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use causeway_protocol::document::{self, Problem};
 use causeway_protocol::profile::{self, Profile};
-use causeway_server::config::{SETTINGS, from_file};
+use causeway_server::config::{SETTINGS, check_values, from_file};
 use causeway_server::seed::{self, Seed};
 
 use crate::{Failure, terminal};
@@ -33,9 +33,7 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<(), Failure> {
     for (path, _, text) in read.iter().filter(|(_, kind, _)| *kind == Kind::Profile) {
         match profile::parse(&path.file_stem().unwrap_or_default().to_string_lossy(), text) {
             Ok(good) => {
-                profile::warnings(&good)
-                    .iter()
-                    .for_each(|warning| terminal::out(&format!("{}: warning: {warning}", path.display())));
+                warn(path, &profile::warnings(&good));
                 fine(path, "profile");
                 profile = Some(good);
             }
@@ -45,8 +43,13 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<(), Failure> {
     let mut seeds: Vec<Seed> = Vec::new();
     for (path, _, text) in read.iter().filter(|(_, kind, _)| *kind == Kind::Seed) {
         let shipped = shipped_for(path);
-        match seed::parse(text, profile.as_ref().or(shipped.as_ref()), &seeds) {
+        let against = profile.as_ref().or(shipped.as_ref());
+        match seed::parse(text, against, &seeds) {
             Ok(good) => {
+                warn(path, &good.warnings());
+                if against.is_none() {
+                    terminal::out(&format!("{}: scopes were not checked: add its profile", path.display()));
+                }
                 fine(path, "seed");
                 seeds.push(good);
             }
@@ -55,7 +58,10 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<(), Failure> {
     }
     for (path, _, text) in read.iter().filter(|(_, kind, _)| *kind == Kind::Settings) {
         match from_file(text) {
-            Ok(_) => fine(path, "settings file"),
+            Ok(given) => match check_values(given) {
+                wrong if wrong.is_empty() => fine(path, "settings file"),
+                wrong => problems.extend(wrong.iter().map(|why| format!("{}: {why}", path.display()))),
+            },
             Err(found) => problems.extend(located(path, &found)),
         }
     }
@@ -69,6 +75,10 @@ fn text(path: &Path) -> Result<String, String> {
 
 fn fine(path: &Path, kind: &str) {
     terminal::out(&format!("{}: a good {kind}", path.display()));
+}
+
+fn warn(path: &Path, warnings: &[String]) {
+    warnings.iter().for_each(|warning| terminal::out(&format!("{}: warning: {warning}", path.display())));
 }
 
 fn located(path: &Path, problems: &[Problem]) -> Vec<String> {

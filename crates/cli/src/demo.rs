@@ -140,8 +140,8 @@ async fn start(
     let mut settings = Settings::new(profile, store, keys);
     settings.sockets = vec![ports.take(&format!("{name}'s pages"))?, ports.take(&format!("{name}'s API"))?];
     settings.admin_socket = Some(ports.take(&format!("{name}'s admin door"))?);
-    // The demo is also a place to try forward-auth with a local nginx.
-    settings.proxies =
+    // The demo is also a place to try forward-auth with a local nginx; what it says of itself is not believed otherwise.
+    settings.askers =
         TrustedProxies(["127.0.0.0/8", "::1"].iter().filter_map(|block| Cidr::parse(block).ok()).collect());
     settings.redirect_uri = Some(callback_url(hub_url, key));
     settings.seeds = vec![SeedFile::new(format!("demo/{key}.toml"), text, seed.clone())];

@@ -47,7 +47,7 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// Whether the site may stand in this route's body: then buffer it, up to [`crate::MAX_SITE_BODY`], and give it to
+    /// Whether a site may stand in this call's body: then buffer it, up to [`crate::MAX_SITE_BODY`], and give it to
     /// [`Admitted::read_body`]. A larger one is `BodyWithheld`.
     pub fn wants_body(&self) -> bool {
         self.wants_body

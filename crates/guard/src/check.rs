@@ -67,8 +67,12 @@ impl Guard {
                 return Err(Denied { allow: Some(allow), ..Denied::from(Reason::MethodNotAllowed) });
             }
             Found::Unknown => return Err(Reason::RouteUnknown.into()),
-            Found::Malformed => return Err(Reason::PathMalformed.into()),
+            Found::Malformed(why) => return Err(Denied::from(Reason::PathMalformed).about(why)),
         };
+        // The method that was checked is the one that counts.
+        if query.method {
+            return Err(Denied::from(Reason::ParameterMalformed).about("_method"));
+        }
         let registry = held.scopes();
         // TOKENS 2: the token is an upper bound; what the app may do now is the other half. A narrowed connection has
         // `cut_access`, so its older tokens are dead already.
@@ -78,20 +82,30 @@ impl Guard {
             let detail = Some(scope.clone());
             return Err(Denied { scope: Some(scope), detail, ..Denied::from(Reason::ScopeInsufficient) });
         }
-        let place = self.routes.rule(route).site;
         Ok(Admitted {
             bearer: token.bearer,
             app,
             scopes,
             route,
             item,
-            wants_body: self.site_parameter.is_some() && matches!(place, SitePlace::Form | SitePlace::Json),
+            wants_body: self.wants_body(call, self.routes.rule(route).site),
             site_parameter: self.site_parameter.clone(),
             in_query: query.site,
             in_body: Given::Not,
             judged_at,
             monotonic_nanos: call.monotonic_nanos,
         })
+    }
+
+    /// Must the body be looked into? Where the profile expects the site in it, and wherever else a reader behind us could find a
+    /// site, or another method, in it. A GET has none; whoever serves calls refuses one that does.
+    fn wants_body(&self, call: &Call<'_>, place: SitePlace) -> bool {
+        let sites = self.site_parameter.is_some();
+        if sites && matches!(place, SitePlace::Form | SitePlace::Json) {
+            return true;
+        }
+        let none = matches!(call.method, "GET" | "HEAD");
+        !none && if sites { body::may_name_a_site(call.headers) } else { body::may_be_a_form(call.headers) }
     }
 
     /// Is the token good, and at which position of the feed was that so? Every no is the same `TokenInvalid` (SECURITY BG-04);
@@ -173,8 +187,8 @@ struct Good {
 impl Admitted {
     /// Takes the site from the buffered body; wanted only where [`Admitted::wants_body`] says so.
     pub fn read_body(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
-        if let Some(parameter) = self.site_parameter.as_deref().filter(|_| self.wants_body) {
-            self.in_body = body::site(headers, body, parameter)?;
+        if self.wants_body {
+            self.in_body = body::site(headers, body, self.site_parameter.as_deref())?;
         }
         Ok(())
     }

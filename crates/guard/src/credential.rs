@@ -8,8 +8,11 @@ use causeway_protocol::Reason;
 use crate::denied::Denied;
 use crate::query::Query;
 
+/// Schemes that are credentials, only not ours (RFC 7617, RFC 5849).
+const OTHERS: [&[u8]; 2] = [b"basic", b"oauth"];
+
 /// The bearer token (RFC 6750 2.1). Two credentials are an error, whichever (2, SECURITY BG-02, BG-12); a URL is no place for
-/// one; a credential of another kind is none.
+/// one; a credential of a known other kind is none.
 pub(crate) fn bearer<'a>(headers: &'a HeaderMap, query: &Query) -> Result<&'a str, Denied> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let token = match (values.next(), values.next()) {
@@ -25,12 +28,14 @@ pub(crate) fn bearer<'a>(headers: &'a HeaderMap, query: &Query) -> Result<&'a st
     }
 }
 
-/// The token behind the scheme `Bearer` (case-insensitive, RFC 9110 11.1); `None` behind another.
+/// The token behind the scheme `Bearer` (case-insensitive, RFC 9110 11.1); `None` where somebody signs in otherwise. A scheme
+/// that nobody knows is a mistake of the caller's, and is named as one.
 fn token(header: &[u8]) -> Result<Option<&str>, Denied> {
     let end = header.iter().position(|byte| *byte == b' ').unwrap_or(header.len());
     let (scheme, rest) = header.split_at(end);
     if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Ok(None);
+        let known = header.is_empty() || OTHERS.iter().any(|other| scheme.eq_ignore_ascii_case(other));
+        return if known { Ok(None) } else { Err(Reason::CredentialsMalformed.into()) };
     }
     let token = rest.trim_ascii();
     // b64token, RFC 6750 2.1: a space or comma inside means two credentials in one line, or none.
@@ -77,7 +82,7 @@ mod tests {
 
     #[test]
     fn bg_03_no_bearer_is_no_credential() {
-        for header in ["", "Basic YTpi", "OAuth oauth_token=\"x\"", "Bearerabc", "Token abc", "Bearer,abc"] {
+        for header in ["", "Basic YTpi", "basic", "OAuth oauth_token=\"x\""] {
             assert_eq!(read(&[header.as_bytes()], None), Err(Reason::TokenAbsent), "{header}");
         }
         assert_eq!(read(&[], None), Err(Reason::TokenAbsent));
@@ -86,9 +91,18 @@ mod tests {
 
     #[test]
     fn bg_06_a_malformed_header_is_a_bad_request() {
-        for header in
-            [&b"Bearer"[..], b"Bearer ", b"Bearer a b", b"Bearer a, Bearer b", b"Bearer \"a\"", b"Bearer a\xff"]
-        {
+        for header in [
+            &b"Bearer"[..],
+            b"Bearer ",
+            b"Bearerabc",
+            b"Token abc",
+            b"Bearer,abc",
+            b"token=abc",
+            b"Bearer a b",
+            b"Bearer a, Bearer b",
+            b"Bearer \"a\"",
+            b"Bearer a\xff",
+        ] {
             assert_eq!(read(&[header], None), Err(Reason::CredentialsMalformed), "{header:?}");
         }
     }

@@ -27,15 +27,21 @@ pub const HEADERS: [HeaderName; 7] = [APP, CUSTOMER, USER, SITE, SITES, SCOPES, 
 /// The longest list of sites, in bytes: far below what servers accept as a header.
 const MAX_SITES: usize = 4_096;
 
-/// Whether a header's name could be taken for one of ours by whoever stands behind us: CGI and its heirs do not tell `_` from
-/// `-`. Such a header is never passed on.
+/// A header's name as the loosest reader behind us could take it: in small letters, every other character than letters and
+/// digits a `-`. CGI and its heirs make `_` of each of them.
+pub fn plain(name: &str) -> String {
+    let letter = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte.to_ascii_lowercase()) } else { '-' };
+    name.bytes().map(letter).collect()
+}
+
+/// Whether a header's name could be taken for one of ours by whoever stands behind us. Such a header is never passed on.
 pub fn is_identity(name: &str) -> bool {
     let ours = b"x-causeway-";
     name.len() >= ours.len()
         && name
             .bytes()
             .zip(ours)
-            .all(|(sent, known)| sent.eq_ignore_ascii_case(known) || (sent == b'_' && *known == b'-'))
+            .all(|(sent, known)| sent.eq_ignore_ascii_case(known) || (*known == b'-' && !sent.is_ascii_alphanumeric()))
 }
 
 impl Pass {
@@ -92,6 +98,10 @@ mod tests {
             "X-CAUSEWAY_SITE",
             "x-causeway-",
             "x-causeway-new",
+            "x-causeway.site",
+            "x!causeway!customer",
+            "X.Causeway~Site",
+            "x'causeway|app",
         ] {
             assert!(is_identity(name), "{name}");
         }

@@ -31,4 +31,4 @@ pub use call::{Admitted, Call, Pass, Reach, Tenant};
 pub use check::{Guard, MAX_SITE_BODY};
 pub use denied::Denied;
 pub use held::{CustomerSource, Held, Unavailable};
-pub use identity::{HEADERS as IDENTITY_HEADERS, is_identity};
+pub use identity::{HEADERS as IDENTITY_HEADERS, is_identity, plain as plain_header};

@@ -32,7 +32,7 @@ pub enum Answer {
 fn status(reason: Reason) -> StatusCode {
     match (reason, reason.wire()) {
         (Reason::RequestSlow, _) => StatusCode::REQUEST_TIMEOUT,
-        (_, WireError::InvalidToken) => StatusCode::UNAUTHORIZED,
+        (_, WireError::InvalidToken | WireError::Unauthorized) => StatusCode::UNAUTHORIZED,
         (_, WireError::InsufficientScope | WireError::Forbidden | WireError::AccessDenied) => StatusCode::FORBIDDEN,
         (_, WireError::NotFound) => StatusCode::NOT_FOUND,
         (_, WireError::MethodNotAllowed) => StatusCode::METHOD_NOT_ALLOWED,
@@ -101,11 +101,7 @@ fn quotable(text: &str) -> String {
 }
 
 fn body(denied: &Denied, shape: ErrorShape) -> Value {
-    let code = match denied.reason {
-        // Nothing was wrong with a token: there was none.
-        Reason::TokenAbsent => "unauthorized",
-        reason => reason.wire().word(),
-    };
+    let code = denied.reason.wire().word();
     let refusal = Refusal { reason: denied.reason, detail: denied.detail.clone(), change: None };
     let sentence = refusal.description();
     match shape {
@@ -118,7 +114,7 @@ fn body(denied: &Denied, shape: ErrorShape) -> Value {
 /// The kind of trouble, for [`ErrorShape::Nested`].
 fn family(reason: Reason) -> &'static str {
     match reason.wire() {
-        WireError::InvalidToken => "authentication_error",
+        WireError::InvalidToken | WireError::Unauthorized => "authentication_error",
         WireError::InsufficientScope | WireError::Forbidden | WireError::AccessDenied => "authorization_error",
         WireError::RateLimited => "rate_limit_exceeded",
         WireError::NotFound => "not_found",

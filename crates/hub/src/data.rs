@@ -29,10 +29,18 @@ pub(crate) struct Section {
 /// A list, laid out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Table {
-    pub(crate) heads: Vec<String>,
+    pub(crate) heads: Vec<Head>,
     pub(crate) rows: Vec<Vec<Cell>>,
     /// Rows that there are besides.
     pub(crate) more: usize,
+}
+
+/// A column's head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) text: String,
+    /// Every value under it is an amount: it stands at the right like them.
+    pub(crate) is_number: bool,
 }
 
 /// One value, under its column's head.
@@ -55,7 +63,7 @@ pub(crate) fn read(answer: &ApiReply) -> Result<Table, String> {
         columns.iter().map(|name| cell(name, record.get(*name).unwrap_or(&Value::Null))).collect()
     };
     Ok(Table {
-        heads: columns.iter().map(|name| head(name)).collect(),
+        heads: columns.iter().map(|name| Head { text: head(name), is_number: holds_numbers(&records, name) }).collect(),
         rows: records.iter().take(ROWS).map(row).collect(),
         more: records.len().saturating_sub(ROWS),
     })
@@ -100,6 +108,10 @@ fn columns<'a>(records: &[&'a Map<String, Value>]) -> Vec<&'a str> {
     names.into_iter().take(COLUMNS).map(|(_, name)| name).collect()
 }
 
+fn holds_numbers(records: &[&Map<String, Value>], name: &str) -> bool {
+    is_amount(name) && records.iter().take(ROWS).filter_map(|record| record.get(name)).all(Value::is_number)
+}
+
 fn rank(name: &str) -> usize {
     let is_or_has = |word: &str| name == word || (word != "id" && name.split('_').any(|part| part == word));
     WORDS.iter().position(|word| is_or_has(word)).unwrap_or(WORDS.len())
@@ -120,6 +132,7 @@ fn cell(name: &str, value: &Value) -> Cell {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
         // 5440.0 is a number of a machine.
+        Value::Number(number) if is_amount(name) => grouped(number.to_string().trim_end_matches(".0")),
         Value::Number(number) => number.to_string().trim_end_matches(".0").to_owned(),
         other => other.to_string(),
     };
@@ -127,7 +140,27 @@ fn cell(name: &str, value: &Value) -> Cell {
     if text.chars().nth(CELL).is_some() {
         shown.push('…');
     }
-    Cell { head: head(name), text: shown, is_number: value.is_number() }
+    Cell { head: head(name), text: shown, is_number: value.is_number() && is_amount(name) }
+}
+
+/// Whether a number under this name says how much: an id or a year does not.
+fn is_amount(name: &str) -> bool {
+    !name.split(['_', '-']).any(|part| ["id", "year", "code", "number"].contains(&part.to_ascii_lowercase().as_str()))
+}
+
+/// `5440.5` reads "5,440.5".
+fn grouped(number: &str) -> String {
+    let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let whole = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (whole, fraction) = rest.split_at(whole);
+    let mut text = sign.to_owned();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text + fraction
 }
 
 #[cfg(test)]

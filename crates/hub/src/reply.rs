@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use causeway_protocol::refusal::WireError;
-use http::header::LOCATION;
+use http::header::{CONNECTION, LOCATION};
 use http::{HeaderValue, StatusCode};
 
 /// A page, or our own failure to make one.
@@ -55,6 +55,20 @@ pub(crate) fn plain(ready: bool) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the vault cannot be read\n").into_response()
     }
+}
+
+/// To a connection for which there is no room, ahead of any request.
+pub(crate) const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 5\r\n\
+    content-type: text/plain\r\ncontent-length: 29\r\n\r\nToo many at once. Try again.\n";
+
+/// The body did not come in time.
+pub(crate) fn too_slow() -> Response {
+    (StatusCode::REQUEST_TIMEOUT, [(CONNECTION, "close")], "The request came too slowly.\n").into_response()
+}
+
+/// The body is longer than any form of ours, or broke off.
+pub(crate) fn too_long() -> Response {
+    (StatusCode::PAYLOAD_TOO_LARGE, [(CONNECTION, "close")], "The request is too long.\n").into_response()
 }
 
 /// No such file.

@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::hub::Inner;
 
-/// A session's id is so many hex digits.
-const LENGTH: usize = 64;
+/// A session's id: so many random hex digits, then as many of our mark on them.
+const HALF: usize = 32;
 
 /// Which browser this is.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl Session {
     pub(crate) fn of(hub: &Inner, headers: &HeaderMap) -> Self {
         match sent(hub, headers) {
             Some(id) => Self { id, is_fresh: false },
-            None => Self { id: hex(&random::<32>(hub.entropy.as_ref())), is_fresh: true },
+            None => Self { id: issue(hub), is_fresh: true },
         }
     }
 
@@ -60,9 +60,22 @@ fn sent(hub: &Inner, headers: &HeaderMap) -> Option<String> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
     let mut values = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| *name == cookie_name(hub));
     let (_, value) = values.next()?;
-    let proper = value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // An id that this hub did not issue was planted, so that somebody else knows it.
+    let (random, mark) = value.split_at_checked(HALF)?;
+    let digest = |text: &str| sha256::<32>(&[text.as_bytes()]);
+    let proper = digest(mark) == digest(&mark_of(hub, random));
     // Two cookies of one name: somebody planted one.
     (proper && values.next().is_none()).then(|| value.to_owned())
+}
+
+fn issue(hub: &Inner) -> String {
+    let random = hex(&random::<{ HALF / 2 }>(hub.entropy.as_ref()));
+    let mark = mark_of(hub, &random);
+    random + &mark
+}
+
+fn mark_of(hub: &Inner, random: &str) -> String {
+    hex(&hub.vault.mark("hub sessions", random))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -37,6 +37,8 @@ struct Refused<'a> {
     next: &'static str,
     /// What the platform or the check said, for developers.
     detail: Option<String>,
+    /// Nothing failed: the person said no. What the platform said is small then.
+    is_choice: bool,
     /// Key and name of the platform to try again with.
     again: Option<(String, String)>,
     number: u16,
@@ -89,20 +91,31 @@ pub(crate) fn refused(hub: &Inner, refusal: Refusal, id: &RequestId, platform: O
         (108, _) => "There is nothing here".to_owned(),
         _ => "That did not work".to_owned(),
     };
+    let is_choice = is_choice(&refusal);
     let page = Refused {
         title: &hub.settings.title,
         initial: initial(hub),
         heading,
-        says: refusal.reason.sentence(),
-        next: if refusal.reason == Reason::NoSuchPage {
-            "Go back to the dashboard."
-        } else {
-            refusal.reason.next_step()
+        says: if is_choice { "You chose Deny. Nothing was shared." } else { refusal.reason.sentence() },
+        next: match refusal.reason {
+            Reason::NoSuchPage => "Go back to the dashboard.",
+            _ if is_choice => "You can connect at any time.",
+            reason => reason.next_step(),
         },
+        is_choice,
         detail: refusal.detail,
         again: platform.map(|platform| (platform.key().to_owned(), platform.profile.name.clone())),
         number: refusal.reason.number(),
         request: &id.0,
     };
     reply::page(reply::status(refusal.reason.wire()), &page)
+}
+
+/// The person pressed Deny (RFC 6749 4.1.2.1, `access_denied`). A platform of ours numbers its reasons: another number
+/// than that of Deny means that the person was not asked.
+fn is_choice(refusal: &Refusal) -> bool {
+    let said = refusal.detail.as_deref().filter(|_| refusal.reason == Reason::CallbackRefused).unwrap_or_default();
+    let Some(rest) = said.strip_prefix("access_denied") else { return false };
+    let denied = format!("C-{}", Reason::PersonDenied.number());
+    (rest.is_empty() || rest.starts_with(": ")) && (rest.contains(&denied) || !rest.contains("C-"))
 }

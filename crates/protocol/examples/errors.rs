@@ -27,8 +27,9 @@ fn main() {
         "Each refusal shows its number as `C-<number>`: in `error_description`, in the API's error body, and small at the"
     );
     println!(
-        "bottom of a page beside the request id. *Code* is the word on the wire (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3.1)."
+        "bottom of a page beside the request id. *Code* is the word that is sent as `error`, or where the profile's error body"
     );
+    println!("has its code (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3.1); pages show the number only.");
     for (hundred, title) in GROUPS {
         println!();
         println!("## {hundred}xx: {title}");

@@ -26,6 +26,8 @@ pub enum WireError {
     AccessDenied,
     /// RFC 6750: the bearer token is not good.
     InvalidToken,
+    /// RFC 6750 3.1: nothing is wrong with a token, there was none.
+    Unauthorized,
     /// RFC 6750: it is good, but not for this.
     InsufficientScope,
     /// Something of ours failed.
@@ -66,6 +68,7 @@ impl WireError {
             InvalidScope => "invalid_scope",
             AccessDenied => "access_denied",
             InvalidToken => "invalid_token",
+            Unauthorized => "unauthorized",
             InsufficientScope => "insufficient_scope",
             ServerError => "server_error",
             TemporarilyUnavailable => "temporarily_unavailable",
@@ -207,7 +210,7 @@ reasons! {
     NothingGranted = 523, InvalidGrant, "None of the granted scopes is allowed any more.", "Ask the platform which scopes the app has, and send the person through the authorization again.";
 
     // 6xx: the guard (RFC 6750 3.1)
-    TokenAbsent = 600, InvalidToken, "The request carries no credentials.", "Send Authorization: Bearer with an access token.";
+    TokenAbsent = 600, Unauthorized, "The request carries no credentials.", "Send Authorization: Bearer with an access token.";
     TokenInvalid = 601, InvalidToken, "The access token is expired, revoked, malformed or unknown.", "Refresh it; if that fails, connect again.";
     ScopeInsufficient = 602, InsufficientScope, "The access token lacks a scope that this call needs.", "Do not refresh. Ask the platform for the scope, then connect again.";
     CredentialsTwice = 603, InvalidRequest, "The request carries more than one credential.", "Send exactly one.";

@@ -11,10 +11,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use crate::UnixTime;
 use crate::secret::SecretVerifier;
 use crate::time::Seconds;
 use crate::wire::{Reader, Writer};
-use crate::UnixTime;
 
 /// The kinds of seals. The number separates the keys: a seal of one kind never opens as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -196,7 +196,8 @@ impl KeyRing {
         let index = self.roots.iter().position(|root| root.id == key_id).ok_or(SealError::UnknownKey(key_id))?;
         let today = day_of(T::KIND, now);
         // A rolling key opens on its own day and the next; a clock a little behind may meet tomorrow's.
-        let day = [today, today - 1, today + 1].into_iter().find(|day| *day as u8 == header[3]).ok_or(SealError::Forged)?;
+        let day =
+            [today, today - 1, today + 1].into_iter().find(|day| *day as u8 == header[3]).ok_or(SealError::Forged)?;
         self.with_key(index, T::KIND, day, |key| {
             let opened = key
                 .open_in_place(nonce(), self.aad(&header, T::KIND), &mut bytes[HEADER..checked])
@@ -243,7 +244,11 @@ fn parse_line(line: &str) -> Result<(u16, Zeroizing<Vec<u8>>), &'static str> {
     let (id, value) = line.split_once(char::is_whitespace).ok_or("wants an id, a space and a key")?;
     let id = id.parse().map_err(|_| "the id is not a number from 0 to 65535")?;
     let value = STANDARD.decode(value.trim()).map(Zeroizing::new).map_err(|_| "the key is not base64")?;
-    if value.len() == 32 { Ok((id, value)) } else { Err("the key is not 32 bytes long") }
+    match value.len() {
+        32 if value.iter().all(|byte| *byte == 0) => Err("the key is all zeros: nobody made it at random"),
+        32 => Ok((id, value)),
+        _ => Err("the key is not 32 bytes long"),
+    }
 }
 
 /// HKDF(root; platform, kind, audience, day). One audience a platform today: number 0.

@@ -7,8 +7,9 @@ mod values;
 
 use causeway_protocol::profile::SHIPPED;
 
-pub use resolve::{Serve, resolve};
+pub use resolve::{Serve, check_values, resolve};
 pub use sources::{Given, from_env, from_file, manual};
+pub(crate) use values::is_loopback_url;
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +53,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "data",
         value: "DIR",
-        prose: "The data directory. It is made (0700) when it is not there. One process at a time.",
+        prose: "The data directory. It is made (0700) when it is not there, and refused when others can look into it. \
+             One process at a time.",
         ..ONE
     },
     Setting {
@@ -73,15 +75,15 @@ pub const SETTINGS: &[Setting] = &[
         name: "admin_listen",
         value: "ADDR",
         prose: "Where /metrics, /guard/check and the admin door are served. Off unless set. Beyond loopback it wants \
-             admin_key.",
+             admin_key, and TLS (the same certificate) or a trusted proxy.",
         ..ONE
     },
     Setting {
         name: "admin_key",
         value: "KEY",
         flag: false,
-        prose: "The admin door's bearer key, 16 characters or more. Without it one is made from the key ring and \
-             shown in the description.",
+        prose: "The admin door's bearer key, 16 characters or more. By default it is derived from the newest key of the \
+             key file, and only --describe shows it.",
         ..ONE
     },
     Setting {
@@ -122,14 +124,15 @@ pub const SETTINGS: &[Setting] = &[
         name: "keys",
         value: "FILE",
         prose: "The key file: a line `id base64(32 bytes)` per key, newest first, mode 0600. By default DIR.keys \
-             beside the data directory, made at first start.",
+             beside the data directory. Made at first start, while there are no data yet.",
         ..ONE
     },
     Setting {
         name: "seed",
         value: "FILE",
         many: true,
-        prose: "Apps, people, customers and records to start with. Each file is loaded once.",
+        prose: "Apps, people, customers and records to start with. A file that is new or was changed adds what is not \
+             there; it changes nothing that is.",
         ..ONE
     },
     Setting {

@@ -2,6 +2,7 @@
 //! that no living token can be older than. Each job is a function that a test calls; the loops only keep time.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use causeway_protocol::change::Sweep;
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::http::listen::stopped;
+use crate::node::Node;
 use crate::shared::{Edge, Shared};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -66,6 +68,15 @@ pub async fn sweep(edge: &Shared) {
     });
     if let Err(refusal) = node.apply(change).await {
         tracing::warn!(why = refusal.reason.name(), "the sweep failed");
+    }
+    probe(node).await;
+}
+
+/// After a write that failed: whether the store takes writes again. Nobody sends requests to a node that says it is not
+/// ready, so it has to find out by itself. Leaves a row behind once: when it does.
+async fn probe(node: &Node) {
+    if node.writes_fail.load(Ordering::Relaxed) && node.apply(Change::MarkSeed(node.random())).await.is_ok() {
+        tracing::info!("the store takes writes again");
     }
 }
 

@@ -106,16 +106,63 @@ pub fn has_check(data: &Path) -> bool {
     data.join(CHECK_FILE).exists()
 }
 
+/// What to do about a key file that is gone while the data are there. One line.
+pub fn gone(path: &Path, data: &Path) -> String {
+    format!(
+        "{}: the key file of {} is gone: put its copy back (mode 0600), or say where it is with --keys. No other one opens \
+         what the data hold",
+        path.display(),
+        data.display()
+    )
+}
+
+/// Whether a key file may be made at this place: its directory is there, and no data were made with one that is gone.
+///
+/// # Errors
+/// One line.
+pub fn may_make(path: &Path, data: &Path) -> Result<(), String> {
+    if has_check(data) {
+        return Err(gone(path, data));
+    }
+    let parent = path
+        .parent()
+        .map_or(Path::new("."), |parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    match parent.is_dir() {
+        true => Ok(()),
+        false => Err(format!("{}: there is no directory {} to make it in", path.display(), parent.display())),
+    }
+}
+
+/// What to do about data that do not say which keys they were made with. One line.
+pub fn check_gone(data: &Path, key_file: &str) -> String {
+    let path = data.join(CHECK_FILE);
+    format!(
+        "{0} is gone: it says which keys the data were made with. Put its copy back; if there is none, and {key_file} is \
+         surely the right one, make an empty file in its place (`touch {0}`)",
+        path.display()
+    )
+}
+
+/// Begins to note which keys the data were made with.
+///
+/// # Errors
+/// One line.
+pub fn begin(data: &Path) -> Result<(), String> {
+    let path = data.join(CHECK_FILE);
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    made.map(drop).map_err(|error| format!("{}: {error}", path.display()))
+}
+
 /// Compares the ring with what the data was made with, and notes a newest key that is new.
 ///
 /// # Errors
-/// One line: another key under the same id, or no key in common.
+/// One line: another key under the same id, no key in common, or nothing to compare with.
 pub fn check(ring: &KeyRing, data: &Path, key_file: &str) -> Result<(), String> {
     let path = data.join(CHECK_FILE);
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(check_gone(data, key_file)),
         Err(error) => return Err(failed(error)),
     };
     let kept: Vec<SecretVerifier> = text.lines().filter_map(verifier).collect();
@@ -141,7 +188,7 @@ pub fn check(ring: &KeyRing, data: &Path, key_file: &str) -> Result<(), String> 
         return Ok(());
     }
     let line = line(&ring.verifier(CHECK_TEXT));
-    let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(failed)?;
+    let mut file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
     file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 

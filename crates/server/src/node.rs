@@ -1,7 +1,7 @@
 //! One running platform: profile, store, keys and what is held in memory. Flows take a `&Node`; nothing here knows HTTP.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use causeway_guard::{CustomerSource, Held, Unavailable};
 use causeway_protocol::profile::Profile;
@@ -41,6 +41,8 @@ pub struct Node {
     pub entropy: Arc<dyn Entropy>,
     /// Feed entries that this process wrote.
     pub take_backs: AtomicU64,
+    /// True from a write that the store failed (the disk is full) to the next one that it took.
+    pub writes_fail: AtomicBool,
     last_family: AtomicU64,
 }
 
@@ -71,6 +73,7 @@ impl Node {
             clock,
             entropy,
             take_backs: AtomicU64::new(0),
+            writes_fail: AtomicBool::new(false),
             last_family: AtomicU64::new(0),
         })
     }
@@ -114,14 +117,28 @@ impl Node {
         let noise = u32::from_be_bytes(self.random());
         let fresh = FamilyId::at(self.clock.millis(), noise).0 as u64;
         let last = self.last_family.fetch_max(fresh, Ordering::Relaxed);
-        if fresh > last { FamilyId(fresh as i64) } else { FamilyId(self.last_family.fetch_add(1, Ordering::Relaxed) as i64 + 1) }
+        if fresh > last {
+            FamilyId(fresh as i64)
+        } else {
+            FamilyId(self.last_family.fetch_add(1, Ordering::Relaxed) as i64 + 1)
+        }
     }
 
     /// Applies a change and takes its feed entries in before anybody is answered: what is taken back here is refused here
     /// from the next request on.
     pub async fn apply(&self, change: Change) -> Written {
-        let outcome = self.store.apply(change).await.map_err(refusal_of)?;
+        // A sweep that finds nothing writes nothing, and so says nothing about the disk.
+        let telling = !matches!(change, Change::Sweep(_));
+        let outcome = self.store.apply(change).await.map_err(|error| {
+            if matches!(error, StoreError::Failed(_)) {
+                self.writes_fail.store(true, Ordering::Relaxed);
+            }
+            refusal_of(error)
+        })?;
         if let Outcome::Applied(applied) = &outcome {
+            if telling && self.writes_fail.load(Ordering::Relaxed) {
+                self.writes_fail.store(false, Ordering::Relaxed);
+            }
             self.take_in(applied).await?;
         }
         Ok(outcome)

@@ -67,6 +67,7 @@ impl Platform {
         let options = Options {
             admin_key: Some(admin_key),
             proxies: settings.proxies,
+            askers: settings.askers,
             upstream: settings.upstream,
             records: seed.records,
             proxy: settings.proxy,
@@ -103,7 +104,7 @@ impl Platform {
             self.tasks.spawn(listener.run(self.stop.subscribe()));
         }
         if let Some((socket, tls)) = admin {
-            let site = Arc::new(Site::admin(self.edge.clone()));
+            let site = Arc::new(Site::admin(self.edge.clone(), self.admin));
             let listener = Listener { socket, site, tls, limits };
             self.tasks.spawn(listener.run(self.stop.subscribe()));
         }

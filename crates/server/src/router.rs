@@ -21,7 +21,7 @@ pub fn login(edge: &Edge) -> Router<Edge> {
         .route("/", get(pages::home))
         .route("/static/{file}", get(pages::asset))
         .method_not_allowed_fallback(pages::wrong_method)
-        .route("/.well-known/oauth-authorization-server", get(metadata::show))
+        .route("/.well-known/oauth-authorization-server", get(metadata::show).fallback(health::wrong_method))
 }
 
 /// What stands on the API host: the token endpoint and the guarded API.
@@ -44,7 +44,10 @@ fn paths_of_guard_check() -> String {
 
 /// What stands on every listener, before the Host header counts.
 pub fn always() -> Router<Edge> {
-    Router::new().route("/healthz", get(health::alive)).route("/readyz", get(health::ready))
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .method_not_allowed_fallback(health::wrong_method)
 }
 
 /// What stands on the admin listener only.
@@ -52,12 +55,10 @@ pub fn admin() -> Router<Edge> {
     Router::new()
         .route("/metrics", get(health::metrics))
         .route("/guard/check", any(forward_auth::check_on_admin))
-        .route("/admin/{kind}/{id}/state", post(admin::state))
-        .route("/admin/apps/{id}/secret", post(admin::secret))
-        .route("/admin/apps/{id}/scopes", axum::routing::put(admin::scopes))
-        .route("/admin/people/{id}/password", post(admin::password))
-        .route("/admin/connections", get(admin::connections))
-        .route("/admin/connections/{id}", axum::routing::delete(admin::cut))
+        .route("/admin", any(admin::door))
+        .route("/admin/", any(admin::door))
+        .route("/admin/{*call}", any(admin::door))
+        .method_not_allowed_fallback(health::wrong_method)
 }
 
 /// Where everything on the API host that is no endpoint goes: through the guard.

@@ -211,6 +211,23 @@ impl std::fmt::Debug for Plain {
 }
 
 impl Seed {
+    /// What is allowed but should be known, one line each.
+    pub fn warnings(&self) -> Vec<String> {
+        let bare = |uri: &&String| {
+            url::Url::parse(uri).is_ok_and(|url| url.scheme() == "http") && !crate::config::is_loopback_url(uri)
+        };
+        let of = |app: &SeedApp| {
+            let client_id = app.client_id.clone();
+            let line = move |uri: &String| {
+                format!(
+                    "app {client_id} returns to {uri}, plain http beyond this machine: codes can be read on the way"
+                )
+            };
+            app.redirect_uris.iter().filter(bare).map(line).collect::<Vec<_>>()
+        };
+        self.apps.iter().flat_map(of).collect()
+    }
+
     /// Adds what another file holds. Files are read one after the other ([`parse`] sees the earlier ones).
     pub fn extend(&mut self, other: Seed) {
         self.apps.extend(other.apps);

@@ -55,6 +55,8 @@ pub struct Options {
     pub admin_key: Option<Secret>,
     /// Whose forwarding headers count.
     pub proxies: TrustedProxies,
+    /// Who besides them may ask the guard (`/guard/check`): nothing else that these say is believed.
+    pub askers: TrustedProxies,
     /// The platform's own API (`http://…`, no trailing slash); `None`: the sample API answers.
     pub upstream: Option<String>,
     /// What the sample API answers with.
@@ -134,5 +136,26 @@ impl LastUsed {
         let mut list: Vec<_> = used.into_iter().collect();
         list.sort_unstable();
         list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_a_first_use_asks_to_be_written_at_once() {
+        let used = LastUsed::default();
+        let asks = || used.first_use().now_or_never().is_some();
+        assert!(!asks());
+        used.seen(ConnectionId(1), UnixTime(10));
+        used.seen(ConnectionId(2), UnixTime(11));
+        assert!(asks() && !asks(), "two first uses, one write");
+        assert_eq!(used.take(), [(ConnectionId(1), UnixTime(10)), (ConnectionId(2), UnixTime(11))]);
+        used.seen(ConnectionId(1), UnixTime(20));
+        assert!(!asks(), "later ones wait for their batch");
+        assert_eq!(used.take(), [(ConnectionId(1), UnixTime(20))]);
     }
 }

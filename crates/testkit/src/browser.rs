@@ -167,7 +167,7 @@ impl Page {
         let mut text = String::new();
         for part in self.html.split('<').skip(1) {
             let (tag, rest) = part.split_once('>').unwrap_or((part, ""));
-            let inline = ["bdi", "span", "a", "time", "b"]
+            let inline = ["bdi", "span", "a", "time", "b", "wbr"]
                 .contains(&tag.trim_start_matches('/').split(' ').next().unwrap_or_default());
             text.push_str(if inline { "" } else { " " });
             text.push_str(rest);

@@ -1,7 +1,10 @@
 //! A whole platform in the test's process, as the CLI starts one: real router, real listeners on free loopback ports,
 //! a store on disk or the model. The first port is the login host, the second the API host.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -185,8 +188,10 @@ impl Files {
     fn write(&self, root: &Path) -> std::io::Result<()> {
         for (name, bytes) in &self.0 {
             let path = root.join(name);
-            std::fs::create_dir_all(path.parent().unwrap_or(root))?;
-            std::fs::write(path, bytes)?;
+            let parent = path.parent().unwrap_or(root);
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.write_all(bytes)?;
         }
         Ok(())
     }

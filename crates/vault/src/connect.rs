@@ -44,9 +44,7 @@ impl Vault {
             verifier,
             ends: now + inner.limits.connect_life,
         };
-        if !inner.store.begin(pending, now).await? {
-            return Err(Reason::StoreBusy.about("people on their way to a platform"));
-        }
+        inner.store.begin(pending, now, inner.limits.connects).await?;
         let shown = format!("GET {}", url.replacen(&state, &show::hidden(&state, ""), 1).replace('&', "\n  &"));
         let meaning = format!("Your browser goes to {}. {SENT_THERE}", platform.profile.name);
         inner.note((platform.key(), account), StepKind::Authorize, Outcome::Good, (shown, String::new()), meaning);

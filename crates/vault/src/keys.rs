@@ -10,6 +10,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use causeway_protocol::seal::KeyRing;
 use zeroize::Zeroizing;
 
@@ -70,6 +71,14 @@ impl MasterKeys {
 
     fn wrapping(&self, id: u16) -> Option<LessSafeKey> {
         self.ring.derive_from(id, PURPOSE).map(|key| aes(&key))
+    }
+
+    /// HMAC-SHA-256 of a text, cut to 16 bytes, under a key of its own for each purpose.
+    pub(crate) fn mark(&self, purpose: &str, text: &str) -> [u8; 16] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.ring.derive(purpose)[..]);
+        let mut mark = [0; 16];
+        mark.copy_from_slice(&hmac::sign(&key, text.as_bytes()).as_ref()[..16]);
+        mark
     }
 
     /// Puts a secret into an envelope for this place.

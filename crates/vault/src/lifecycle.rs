@@ -79,7 +79,8 @@ impl Vault {
         let list = if reply.success { serde_json::from_slice(&reply.body).ok() } else { None };
         let list: Value = list.ok_or(Reason::AnswerUnreadable.about("the list of sites"))?;
         let sites: Vec<Site> = items(&list).iter().filter_map(site).take(MOST_SITES).collect();
-        let customer = items(&list).first().and_then(|first| word(first.get("customer_id")?));
+        let first = items(&list).first();
+        let customer = ["customer_name", "customer_id"].iter().find_map(|field| word(first?.get(*field)?));
         Ok(self.0.store.set_sites(id, customer, sites).await?)
     }
 

@@ -34,6 +34,8 @@ pub struct Limits {
     pub answer: usize,
     /// How long a person may take to come back from the platform.
     pub connect_life: Seconds,
+    /// So many people are on their way at once; beyond, the one who left first is forgotten.
+    pub connects: u32,
 }
 
 impl Default for Limits {
@@ -45,6 +47,7 @@ impl Default for Limits {
             longest_wait: Duration::from_secs(10),
             answer: 8 << 20,
             connect_life: Seconds(600),
+            connects: 10_000,
         }
     }
 }
@@ -128,6 +131,12 @@ impl Vault {
     /// One platform.
     pub fn platform(&self, key: &str) -> Option<&Platform> {
         self.0.platforms.get(key)
+    }
+
+    /// A mark that only this vault's processes can make of `text`, for what its users hand out and want to know again.
+    /// The same after a restart; another one after a change of the master key.
+    pub fn mark(&self, purpose: &str, text: &str) -> [u8; 16] {
+        self.0.store.mark(purpose, text)
     }
 
     /// The time, as the vault has it.

@@ -51,3 +51,35 @@ fn files_that_cannot_be_read_or_are_no_toml_are_told() {
         assert!(err.contains(said), "{said} in {err}");
     }
 }
+
+#[test]
+fn what_is_allowed_but_should_be_known_is_told() {
+    let dir = Dir::new();
+    let app = |uri: &str| {
+        format!(
+            "[[apps]]\nname = \"A\"\nclient_id = \"a\"\nclient_secret = \"s\"\nstatus = \"approved\"\n\
+             redirect_uris = [\"{uri}\"]\nscopes = \"read\"\n"
+        )
+    };
+    let bare = dir.file("bare.toml", &app("http://partner.example/callback"));
+    let (code, out, err) = ended(causeway([&std::path::PathBuf::from("check"), &bare]));
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("warning: app a returns to http://partner.example/callback, plain http"), "{out}");
+    assert!(out.contains("bare.toml: scopes were not checked: add its profile"), "{out}");
+    let local = dir.file("local.toml", &app("http://127.0.0.1:9/callback"));
+    let profile = dir.file("tripleseat.toml", PROFILE);
+    let (code, out, err) = ended(causeway([&std::path::PathBuf::from("check"), &local, &profile]));
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(!out.contains("plain http") && !out.contains("not checked"), "{out}");
+}
+
+#[test]
+fn empty_texts_and_wrong_settings_are_told() {
+    let dir = Dir::new();
+    let profile = dir.file("empty.toml", &PROFILE.replacen("name = \"Tripleseat\"", "name = \"\"", 1));
+    let config = dir.file("config.toml", "upstream = \"ftp://x\"\n");
+    let (code, _, err) = ended(causeway([&std::path::PathBuf::from("check"), &profile, &config]));
+    assert_eq!(code, 2);
+    assert!(err.lines().any(|line| line.contains("empty.toml") && line.ends_with("`name` must not be empty")), "{err}");
+    assert!(err.contains("config.toml: upstream = \"ftp://x\": not an address"), "{err}");
+}

@@ -101,6 +101,13 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Limits how large its files may grow; false where the machine has no `prlimit`.
+    pub(crate) fn limit_files(&self, limit: &str) -> bool {
+        let pid = self.child.id().to_string();
+        let set = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}")]).status();
+        set.is_ok_and(|status| status.success())
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

@@ -89,6 +89,77 @@ fn a_restart_keeps_everything() {
 }
 
 #[test]
+fn a_changed_seed_adds_and_undoes_nothing() {
+    let dir = Dir::new();
+    let first = start(&dir);
+    let platform = first.platform();
+    let renewed = administer(&platform, "POST", "/admin/apps/one/secret", "");
+    let renewed = renewed["client_secret"].as_str().unwrap().to_owned();
+    administer(&platform, "PUT", "/admin/apps/one/scopes", r#"{"scopes": "leads:read"}"#);
+    administer(&platform, "POST", "/admin/people/ann%40seven.example/password", r#"{"password": "another-one"}"#);
+    for what in ["apps/one", "people/ann%40seven.example", "customers/7", "sites/71"] {
+        administer(&platform, "POST", &format!("/admin/{what}/state"), r#"{"active": false}"#);
+    }
+    assert_eq!(first.stop("TERM").0, 0);
+
+    let more = "[[customers.sites]]\nid = \"72\"\nname = \"South\"\n\n[[people]]\nemail = \"bob@seven.example\"\n\
+                password = \"pass-bob\"\nrole = \"member\"\ncustomer = \"7\"\n\n[[people]]";
+    let two = "[[apps]]\nname = \"Two\"\nclient_id = \"two\"\nclient_secret = \"secret-of-app-two-0123456789\"\n\
+               status = \"approved\"\nredirect_uris = [\"https://two.example/callback\"]\nscopes = \"read\"\n";
+    let changed = format!("# changed\n{}{two}", SEED.replacen("[[people]]", more, 1));
+    let mut command = serve(&dir);
+    dir.file("seed.toml", &changed);
+    command.env("RUST_LOG", "info");
+    let second = Running::start(command, &dir.path("describe.json"));
+    let again = second.platform();
+    assert!(!knows(&again, "secret-of-app-one-0123456789"), "the old secret does not come back");
+    administer(&again, "POST", "/admin/apps/one/state", r#"{"active": true}"#);
+    assert!(knows(&again, &renewed) && !knows(&again, "secret-of-app-one-0123456789"));
+    for added in ["apps/two", "people/bob%40seven.example", "sites/72"] {
+        administer(&again, "POST", &format!("/admin/{added}/state"), r#"{"active": true}"#);
+    }
+    let (_, _, _, err) = second.stop("TERM");
+    for line in [
+        "kept: app one differs from the seed in active, client_secret, scopes\"",
+        "kept: person ann@seven.example differs from the seed in password, active\"",
+        "kept: customer 7 differs from the seed in active\"",
+        "kept: site 71 differs from the seed in active\"",
+    ] {
+        assert!(err.contains(line), "{line} in {err}");
+    }
+    let third = start(&dir);
+    // `start` writes the first seed again, which was loaded once: nothing is said of it any more.
+    let (_, _, _, err) = third.stop("TERM");
+    assert!(!err.contains("kept:"), "{err}");
+}
+
+/// A limit on the size of files stands in for a full disk: both end in a write that fails.
+#[test]
+fn a_full_disk_is_not_ready_and_is_again_when_there_is_room() {
+    let dir = Dir::new();
+    let mut command = Command::new("sh");
+    let plain = serve(&dir);
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    let running = Running::start(command, &dir.path("describe.json"));
+    let platform = running.platform();
+    let (api, admin) = (platform["api_url"].as_str().unwrap(), platform["admin_url"].as_str().unwrap());
+    if !running.limit_files("1:unlimited") {
+        eprintln!("SKIPPED a_full_disk_is_not_ready_and_is_again_when_there_is_room: no prlimit on this machine");
+        return;
+    }
+    let key = format!("Bearer {}", platform["admin_key"].as_str().unwrap());
+    let headers = [("Authorization", key.as_str()), ("Content-Type", "application/json")];
+    let switch = |active| http("POST", admin, "/admin/sites/71/state", &headers, &format!("{{\"active\": {active}}}"));
+    let (status, reply) = switch(false);
+    assert!(status == 503 && reply.contains("C-801"), "{status} {reply}");
+    assert_eq!((get(api, "/readyz").0, get(api, "/healthz").0), (503, 200));
+    assert!(running.limit_files("unlimited:unlimited"));
+    assert_eq!(switch(false).0, 200);
+    assert_eq!(get(api, "/readyz").0, 200);
+    assert_eq!(running.stop("TERM").0, 0);
+}
+
+#[test]
 fn logs_are_json_lines_and_hold_no_query() {
     let dir = Dir::new();
     let running = start(&dir);
@@ -141,7 +212,8 @@ fn r_31_each_problem_is_one_line_and_nothing_listens() {
     command.arg("--data").arg(dir.path("data")).arg("--keys").arg(&key).arg("--config").arg(config);
     let (code, out, err) = ended(command);
     assert_eq!((code, out.as_str()), (2, ""));
-    let wanted = ["profile \"nothing\"", "line 1", "line 2", "login_url", "trusted_proxy"];
+    let wanted =
+        ["profile \"nothing\"", "line 1", "line 2", "login_url", "trusted_proxy", "open.keys: others can read"];
     assert_eq!(err.lines().count(), wanted.len(), "{err}");
     for word in wanted {
         assert!(err.lines().any(|line| line.starts_with("causeway: ") && line.contains(word)), "{word} in {err}");
@@ -158,7 +230,7 @@ fn r_31_a_key_file_that_others_can_read_is_refused() {
     assert_eq!(code, 2);
     assert!(err.lines().count() == 1 && err.contains("others can read it"), "{err}");
     fs::set_permissions(dir.path("data.keys"), fs::Permissions::from_mode(0o600)).unwrap();
-    fs::write(dir.path("data.keys"), "1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();
+    fs::write(dir.path("data.keys"), "1 AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n").unwrap();
     let (code, _, err) = ended(serve(&dir));
     assert_eq!(code, 2);
     assert!(err.lines().count() == 1 && err.contains("is not the one that"), "{err}");

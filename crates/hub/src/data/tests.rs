@@ -12,9 +12,24 @@ fn the_telling_columns_come_first_in_every_envelope() {
         "first_name":"Ada","rooms":[1],"last_name":"L"}]"#;
     for body in [list.to_owned(), format!(r#"{{"results":{list}}}"#), format!(r#"{{"data":{list}}}"#)] {
         let table = read(&answer(200, &body)).unwrap();
-        assert_eq!(table.heads, ["ID", "First name", "Last name", "Status", "Event date", "Updated at"]);
+        let heads: Vec<&str> = table.heads.iter().map(|head| head.text.as_str()).collect();
+        assert_eq!(heads, ["ID", "First name", "Last name", "Status", "Event date", "Updated at"]);
         let texts: Vec<&str> = table.rows[0].iter().map(|cell| cell.text.as_str()).collect();
         assert_eq!(texts, ["7", "Ada", "L", "NEW", "d", "x"]);
+    }
+}
+
+#[test]
+fn amounts_are_grouped_and_stand_at_the_right_and_ids_do_not() {
+    let table = read(&answer(200, r#"[{"id":48120,"total":1234567.5,"guest_count":80,"name":"x","year":2026}]"#)).unwrap();
+    let cells: Vec<_> = table.rows[0].iter().map(|cell| (cell.head.as_str(), cell.text.as_str(), cell.is_number)).collect();
+    let seen = [("ID", "48120", false), ("Name", "x", false), ("Guest count", "80", true)];
+    assert_eq!(cells[..3], seen);
+    assert_eq!(cells[3..], [("Total", "1,234,567.5", true), ("Year", "2026", false)]);
+    let heads: Vec<bool> = table.heads.iter().map(|head| head.is_number).collect();
+    assert_eq!(heads, [false, false, true, true, false]);
+    for (number, text) in [("0", "0"), ("999", "999"), ("1000", "1,000"), ("-123456", "-123,456"), ("1e21", "1e21")] {
+        assert_eq!(grouped(number), text);
     }
 }
 

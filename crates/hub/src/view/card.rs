@@ -6,7 +6,7 @@ use causeway_protocol::UnixTime;
 use causeway_protocol::profile::Profile;
 use causeway_vault::{Connection, Platform, Site, Status, Tokens};
 
-use super::steps::{Stage, StepView, stages, steps};
+use super::steps::{Stage, StepView, UNFOLDED, stages, steps};
 use crate::data::{Section, Seen};
 use crate::hub::{ACCOUNT, Hint, Inner, Notice};
 use crate::session::Session;
@@ -25,7 +25,10 @@ pub(super) struct Card {
     pub(super) mark: String,
     pub(super) body: Body,
     pub(super) stages: Vec<Stage>,
+    /// The latest exchanges, newest first ...
     pub(super) steps: Vec<StepView>,
+    /// ... and those before them, folded.
+    pub(super) earlier: Vec<StepView>,
 }
 
 /// What stands below a card's head.
@@ -53,6 +56,8 @@ pub(super) struct Ended {
 
 pub(super) struct LiveView {
     pub(super) customer: Option<String>,
+    /// The platform told no name.
+    pub(super) customer_is_id: bool,
     pub(super) sites: Vec<SiteView>,
     pub(super) tokens: Option<TokensView>,
     pub(super) permissions: Vec<Permission>,
@@ -112,6 +117,7 @@ pub(super) fn card(
     let now = hub.vault.now();
     let hints = || hub.settings.hints.get(platform.key()).cloned().unwrap_or_default();
     let happened = hub.vault.timeline(platform.key(), ACCOUNT);
+    let mut steps = steps(&happened, now);
     let (look, state, sentence, body) = match connection.map(|connection| (connection, &connection.status)) {
         Some((connection, Status::Connected)) => {
             let sentence = connected_words(profile, connection, tokens.as_ref(), now);
@@ -141,7 +147,8 @@ pub(super) fn card(
         mark: session.form_mark(),
         body,
         stages: stages(&happened, &profile.name),
-        steps: steps(&happened, now),
+        earlier: steps.split_off(steps.len().min(UNFOLDED)),
+        steps,
     }
 }
 
@@ -178,6 +185,7 @@ fn live(
         .map(|site| SiteView { site: site.clone(), chosen: connection.site.as_ref() == Some(&site.id) });
     LiveView {
         customer: connection.customer.clone(),
+        customer_is_id: connection.customer.as_deref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit())),
         sites: sites.collect(),
         tokens: tokens.map(|tokens| TokensView {
             access: tokens.access,

@@ -8,6 +8,8 @@ use crate::words;
 
 /// Exchanges that a card shows, newest first.
 const SHOWN: usize = 12;
+/// Of these, so many without a click.
+pub(super) const UNFOLDED: usize = 6;
 
 /// One of the five stages of the flow.
 pub(super) struct Stage {

@@ -14,6 +14,13 @@ async fn c_11_the_session_cookie_is_closed_to_scripts_and_other_sites() {
     assert_eq!(world.dashboard().await.reply.header("set-cookie"), "", "set once");
     world.cookie = Some("causeway_hub=chosen-by-somebody-else".to_owned());
     assert_ne!(world.dashboard().await.reply.header("set-cookie"), "", "an id that we did not make is not taken");
+    let (name, issued) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+    let flipped = |text: &str| if text.ends_with('0') { "1" } else { "0" };
+    for planted in ["0".repeat(64), format!("{}{}", &issued[..63], flipped(issued)), issued.to_uppercase()] {
+        world.cookie = Some(format!("{name}={planted}"));
+        let given = world.dashboard().await.reply.header("set-cookie").to_owned();
+        assert!(given.starts_with("causeway_hub=") && !given.contains(&planted), "attack: fixation by {planted}");
+    }
 }
 
 #[tokio::test]

@@ -81,12 +81,12 @@ impl<'d> Table<'d> {
 
     /// A text with a default.
     pub fn text_or(&self, key: &'static str, default: &str) -> String {
-        self.get(key).and_then(|value| value.text()).unwrap_or(default).to_owned()
+        self.get(key).and_then(|value| value.text_if_any()).unwrap_or(default).to_owned()
     }
 
     /// A text that may be absent.
     pub fn optional_text(&self, key: &'static str) -> Option<String> {
-        self.get(key)?.text().map(str::to_owned)
+        self.get(key)?.text_if_any().map(str::to_owned)
     }
 
     /// True or false, with a default.

@@ -46,6 +46,15 @@ impl<'d> Value<'d> {
 
     /// A text: at most 4096 characters, none of them a control character.
     pub fn text(&self) -> Option<&'d str> {
+        self.text_or("must not be empty")
+    }
+
+    /// The text of a key that may be left out.
+    pub(super) fn text_if_any(&self) -> Option<&'d str> {
+        self.text_or("must not be empty: leave the key out or give it a value")
+    }
+
+    fn text_or(&self, when_empty: &str) -> Option<&'d str> {
         let Some(text) = self.value.as_str() else {
             self.not("a text in quotes");
             return None;
@@ -55,7 +64,7 @@ impl<'d> Value<'d> {
         } else if text.chars().any(char::is_control) {
             self.report("holds a line break or another control character");
         } else if text.is_empty() {
-            self.report("is empty: leave the key out or give it a value");
+            self.report(when_empty);
         } else {
             return Some(text);
         }

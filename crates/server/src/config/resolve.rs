@@ -8,7 +8,7 @@ use causeway_protocol::profile::{self, Profile};
 use causeway_protocol::secret::Secret;
 
 use super::sources::{Given, from_file};
-use super::values::{address, connections, is_loopback_url, origin, upstream};
+use super::values::{address, connections, fault_seed, is_loopback_url, origin, upstream};
 use crate::http::faults::Plan;
 use crate::http::tls::{Tls, TlsFiles};
 use crate::load_seed::SeedFile;
@@ -25,7 +25,7 @@ pub struct Serve {
     pub settings: Settings,
     /// Where to write the description.
     pub describe: Option<PathBuf>,
-    /// What is allowed but should be known: the profile's own warnings.
+    /// What is allowed but should be known: the profile's and the seeds' own warnings.
     pub warnings: Vec<String>,
 }
 
@@ -76,6 +76,28 @@ pub(super) fn read_profile(named: &str) -> Result<Profile, Vec<String>> {
     let text = read_text(path)?;
     let key = path.file_stem().unwrap_or_default().to_string_lossy();
     profile::parse(&key, &text).map_err(|found| located(path, &found))
+}
+
+/// Whether others than this machine may come to an address.
+fn is_public(address: SocketAddr) -> bool {
+    !address.ip().is_loopback()
+}
+
+/// The values of a settings file alone: whether each can be read. What they mean together, and the files that they name,
+/// is looked at when the program starts.
+pub fn check_values(file: Given) -> Vec<String> {
+    let mut checks = Checks { given: file, problems: Vec::new() };
+    checks.parsed("listen", address);
+    checks.parsed("login_url", origin);
+    checks.parsed("api_url", origin);
+    checks.parsed("upstream", upstream);
+    checks.parsed("connections", connections);
+    checks.parsed("fault_seed", fault_seed);
+    checks.parsed("admin_listen", address);
+    checks.admin_key();
+    checks.proxies();
+    checks.faults(false);
+    checks.problems
 }
 
 struct Checks {
@@ -147,8 +169,9 @@ impl Checks {
         let store = self.store();
         let tls = self.tls();
         let proxies = self.proxies();
-        let public = listen.is_some_and(|address| !address.ip().is_loopback());
-        if public && tls.is_none() && self.given.one("tls_cert").is_none() && proxies.0.is_empty() {
+        let public = listen.is_some_and(is_public);
+        let secured = tls.is_some() || self.given.one("tls_cert").is_some() || !proxies.0.is_empty();
+        if public && !secured {
             self.wrong(
                 "the listener is not on loopback: it wants --tls-cert and --tls-key, or a --trusted-proxy before it",
             );
@@ -158,19 +181,18 @@ impl Checks {
         if listen.is_some_and(|address| address.ip().is_unspecified()) && self.given.one("login_url").is_none() {
             self.wrong("the listener is on every address: say with --login-url which one people see");
         }
-        let (admin_listen, admin_key) = self.admin();
+        let (admin_listen, admin_key) = self.admin(secured);
         let upstream = self.parsed("upstream", upstream);
         let faults = self.faults(public);
-        let fault_seed = self.parsed("fault_seed", |text| text.parse().map_err(|_| "not a number".to_owned()));
+        let fault_seed = self.parsed("fault_seed", fault_seed);
         let connections = self.parsed("connections", connections);
         let seen = [&login_url, &api_url].into_iter().flatten().any(|url| !is_loopback_url(url));
         self.demo_secrets(&seeds, public || seen);
         let keys = self.path("keys");
-        if let (Some(path), Some(profile)) = (&keys, &profile) {
-            crate::keys::load(&profile.key, path).map_err(|found| self.problems.extend(found)).ok();
-        }
+        self.keys(keys.as_deref(), profile.as_ref(), store.as_deref());
         let profile = profile?;
-        let warnings = profile::warnings(&profile);
+        let mut warnings = profile::warnings(&profile);
+        warnings.extend(seeds.iter().flat_map(|file| file.seed.warnings()));
         let mut settings =
             Settings::new(profile, StoreAt::Directory(store?), keys.map_or(KeysAt::BesideData, KeysAt::File));
         settings.listen = vec![listen?];
@@ -181,6 +203,7 @@ impl Checks {
             admin_listen,
             admin_key,
             upstream,
+            admin_tls: tls.is_some() && admin_listen.is_some_and(is_public),
             tls,
             proxies,
             seeds,
@@ -236,18 +259,40 @@ impl Checks {
         TrustedProxies(blocks)
     }
 
-    fn admin(&mut self) -> (Option<SocketAddr>, Option<Secret>) {
-        let listen = self.parsed("admin_listen", address);
-        let key = self.given.one("admin_key").map(Secret::new);
-        if key.as_ref().is_some_and(|key| key.expose().len() < MIN_ADMIN_KEY) {
-            self.wrong(format!("admin_key is shorter than {MIN_ADMIN_KEY} characters"));
+    /// A key file that is there must be good; one that is not may be made at the start.
+    fn keys(&mut self, path: Option<&Path>, profile: Option<&Profile>, data: Option<&Path>) {
+        let Some(path) = path else { return };
+        if path.exists() {
+            let key = profile.map_or("", |profile| &profile.key);
+            crate::keys::load(key, path).map_err(|found| self.problems.extend(found)).ok();
+        } else if let Some(data) = data {
+            crate::keys::may_make(path, data).map_err(|why| self.wrong(why)).ok();
         }
-        if listen.is_some_and(|address| !address.ip().is_loopback()) && key.is_none() {
+    }
+
+    fn admin(&mut self, secured: bool) -> (Option<SocketAddr>, Option<Secret>) {
+        let listen = self.parsed("admin_listen", address);
+        let key = self.admin_key();
+        if listen.is_some_and(is_public) && key.is_none() {
             self.wrong(
                 "the admin listener is not on loopback: it wants a key (CAUSEWAY_ADMIN_KEY, or admin_key in the file)",
             );
         }
+        if listen.is_some_and(is_public) && !secured {
+            self.wrong(
+                "the admin listener is not on loopback: it wants --tls-cert and --tls-key, or a --trusted-proxy before \
+                 it",
+            );
+        }
         (listen, key)
+    }
+
+    fn admin_key(&mut self) -> Option<Secret> {
+        let key = self.given.one("admin_key").map(Secret::new);
+        if key.as_ref().is_some_and(|key| key.expose().len() < MIN_ADMIN_KEY) {
+            self.wrong(format!("admin_key is shorter than {MIN_ADMIN_KEY} characters"));
+        }
+        key
     }
 
     fn faults(&mut self, public: bool) -> Plan {

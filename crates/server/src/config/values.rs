@@ -14,6 +14,11 @@ pub(super) fn connections(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=100_000).contains(n)).ok_or_else(|| "not a number from 1 to 100000".to_owned())
 }
 
+/// What makes chances repeatable.
+pub(super) fn fault_seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "not a number".to_owned())
+}
+
 /// `https://login.example`: scheme, host, perhaps a port. Plain http only on loopback: codes and tokens travel there.
 pub(super) fn origin(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|_| "not an address such as https://login.example".to_owned())?;
@@ -40,7 +45,7 @@ pub(super) fn upstream(text: &str) -> Result<String, String> {
 }
 
 /// Whether an origin is this machine.
-pub(super) fn is_loopback_url(text: &str) -> bool {
+pub(crate) fn is_loopback_url(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| is_loopback(&url))
 }
 

@@ -17,6 +17,8 @@ use crate::shared::Shared;
 
 /// So many bytes of randomness are in a secret that we make (SECURITY C-01).
 const SECRET_BYTES: usize = 32;
+/// A password of fewer characters is guessed (NIST SP 800-63B 3.1.1.2).
+const MIN_PASSWORD: usize = 8;
 /// A passphrase of this many bytes is long enough for anybody.
 const MAX_PASSWORD: usize = 1024;
 /// Who acts, in the audit trail.
@@ -120,8 +122,8 @@ pub async fn set_scopes(node: &Node, id: &str, words: &[String]) -> Result<Strin
 pub async fn set_password(shared: &Shared, id: &str, password: &str) -> Result<(), Refusal> {
     let node = &shared.node;
     let person = person(node, id).await?.id;
-    if password.is_empty() || password.len() > MAX_PASSWORD {
-        return Err(Reason::AdminBodyMalformed.about("password"));
+    if password.chars().count() < MIN_PASSWORD || password.len() > MAX_PASSWORD {
+        return Err(Reason::AdminBodyMalformed.about("password: 8 characters or more, and 1024 bytes at most"));
     }
     let password = passwords::hash(shared, password).await?;
     let act = Some(act(node, "person.password_set", person, ""));

@@ -1,15 +1,19 @@
 //! The admin door (CONTRACTS): a bearer key, small JSON bodies, one call each. What a call does is `flows::admin`'s
 //! business.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use causeway_protocol::params::Params;
 use causeway_protocol::seal::sha256;
 use causeway_protocol::{ConnectionId, Reason, Refusal};
 use causeway_storage::Page;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Uri};
+use http::request::Parts;
+use http::{HeaderMap, Request};
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,6 +29,24 @@ use crate::shared::Edge;
 const MAX_BODY: usize = 16 * 1024;
 /// Connections on a page unless the caller says otherwise, and at most.
 const PAGE: (u32, u32) = (100, 500);
+
+/// A body with one field.
+trait OneField: DeserializeOwned {
+    /// Its name: what a refusal is about.
+    const FIELD: &'static str;
+}
+
+impl OneField for StateBody {
+    const FIELD: &'static str = "active: true or false, and nothing else";
+}
+
+impl OneField for ScopesBody {
+    const FIELD: &'static str = "scopes: a text or a list, and nothing else";
+}
+
+impl OneField for PasswordBody {
+    const FIELD: &'static str = "password: a text, and nothing else";
+}
 
 /// `{"active": bool}`
 #[derive(Deserialize)]
@@ -54,86 +76,121 @@ struct PasswordBody {
     password: String,
 }
 
+/// Why a call is not done.
+enum No {
+    Refused(Refusal),
+    /// The methods that would do.
+    Method(&'static str),
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        No::Refused(refusal)
+    }
+}
+
+/// Everything under `/admin`. Nothing is told, not even what there is, to who does not hold the key.
+pub async fn door(State(edge): State<Edge>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    match answer(&edge, &parts, body).await {
+        Ok(value) => reply::json(value.to_string()),
+        Err(No::Refused(refusal)) => reply::refused_bearer(&refusal),
+        Err(No::Method(allow)) => reply::method_not_allowed(allow),
+    }
+}
+
+async fn answer(edge: &Edge, parts: &Parts, body: Body) -> Result<Value, No> {
+    enter(edge, &parts.headers)?;
+    let path = parts.uri.path().strip_prefix("/admin/").unwrap_or_default();
+    let words: Vec<&str> = path.split('/').collect();
+    let only = |allow: &'static str| {
+        let fits = allow.split(", ").any(|method| method == parts.method.as_str());
+        if fits { Ok(()) } else { Err(No::Method(allow)) }
+    };
+    let headers = &parts.headers;
+    let done = match words[..] {
+        ["apps", id, "secret"] => {
+            only("POST")?;
+            secret(edge, &named(id)?).await
+        }
+        ["apps", id, "scopes"] => {
+            only("PUT")?;
+            scopes(edge, &named(id)?, headers, body).await
+        }
+        ["people", id, "password"] => {
+            only("POST")?;
+            password(edge, &named(id)?, headers, body).await
+        }
+        [kind, id, "state"] => {
+            only("POST")?;
+            state(edge, kind, &named(id)?, headers, body).await
+        }
+        ["connections"] => {
+            only("GET, HEAD")?;
+            connections(edge, parts.uri.query()).await
+        }
+        ["connections", id] => {
+            only("DELETE")?;
+            admin::cut(&edge.node, &named(id)?).await.map(|()| json!({}))
+        }
+        _ => Err(Reason::NoSuchPage.refuse()),
+    };
+    Ok(done?)
+}
+
+/// An id as it stands in a path.
+fn named(part: &str) -> Result<Cow<'_, str>, Refusal> {
+    percent_decode_str(part).decode_utf8().map_err(|_| Reason::AdminSubjectUnknown.about("not UTF-8"))
+}
+
 /// `POST /admin/{apps|customers|people|sites}/{id}/state`
-pub async fn state(
-    State(edge): State<Edge>,
-    Path((kind, id)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(async {
-        enter(&edge, &headers)?;
-        let what = Switchable::from_word(&kind).ok_or_else(|| Reason::AdminSubjectUnknown.about(kind))?;
-        let StateBody { active } = read(&headers, body).await?;
-        admin::switch(&edge.node, what, &id, active).await?;
-        Ok(json!({"active": active}))
-    })
-    .await
+async fn state(edge: &Edge, kind: &str, id: &str, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
+    let what = Switchable::from_word(kind).ok_or_else(|| Reason::AdminSubjectUnknown.about(kind))?;
+    let StateBody { active } = read(headers, body).await?;
+    admin::switch(&edge.node, what, id, active).await?;
+    Ok(json!({"active": active}))
 }
 
 /// `POST /admin/apps/{id}/secret`: answers the new secret, once.
-pub async fn secret(State(edge): State<Edge>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    answer(async {
-        enter(&edge, &headers)?;
-        let secret = admin::renew_secret(&edge.node, &id).await?;
-        Ok(json!({"client_secret": secret.expose()}))
-    })
-    .await
+async fn secret(edge: &Edge, id: &str) -> Result<Value, Refusal> {
+    let secret = admin::renew_secret(&edge.node, id).await?;
+    Ok(json!({"client_secret": secret.expose()}))
 }
 
 /// `PUT /admin/apps/{id}/scopes`
-pub async fn scopes(State(edge): State<Edge>, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Response {
-    answer(async {
-        enter(&edge, &headers)?;
-        let words = match read::<ScopesBody>(&headers, body).await?.scopes {
-            Words::Text(text) => text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
-            Words::List(list) => list,
-        };
-        let scopes = admin::set_scopes(&edge.node, &id, &words).await?;
-        Ok(json!({"scopes": scopes}))
-    })
-    .await
+async fn scopes(edge: &Edge, id: &str, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
+    let words = match read::<ScopesBody>(headers, body).await?.scopes {
+        Words::Text(text) => text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+        Words::List(list) => list,
+    };
+    let scopes = admin::set_scopes(&edge.node, id, &words).await?;
+    Ok(json!({"scopes": scopes}))
 }
 
 /// `POST /admin/people/{id}/password`
-pub async fn password(State(edge): State<Edge>, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Response {
-    answer(async {
-        enter(&edge, &headers)?;
-        let PasswordBody { password } = read(&headers, body).await?;
-        admin::set_password(&edge, &id, &password).await?;
-        Ok(json!({}))
-    })
-    .await
+async fn password(edge: &Edge, id: &str, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
+    let PasswordBody { password } = read(headers, body).await?;
+    admin::set_password(edge, id, &password).await?;
+    Ok(json!({}))
 }
 
 /// `GET /admin/connections?customer=ID&live=true&after=N&limit=N`
-pub async fn connections(State(edge): State<Edge>, uri: Uri, headers: HeaderMap) -> Response {
-    answer(async {
-        enter(&edge, &headers)?;
-        let query = Params::form(uri.query().unwrap_or_default().as_bytes())?;
-        let number = |name: &'static str| match query.get(name)? {
-            Some(text) => text.parse::<i64>().map(Some).map_err(|_| Reason::ParameterMalformed.about(name)),
-            None => Ok(None),
-        };
-        let live = query.get("live")?.is_some_and(|live| live == "true");
-        let limit = number("limit")?.map_or(PAGE.0, |limit| limit.clamp(1, PAGE.1.into()) as u32);
-        let page = Page { after: number("after")?.map(ConnectionId), limit };
-        let found = admin::connections(&edge.node, query.get("customer")?, live, page).await?;
-        let next = found.last().filter(|_| found.len() as u64 == u64::from(limit)).map(|last| last.connection.id.0);
-        let list: Vec<Value> = found.iter().map(|named| shown(&edge, named)).collect();
-        Ok(json!({"connections": list, "next": next}))
-    })
-    .await
-}
-
-/// `DELETE /admin/connections/{id}`
-pub async fn cut(State(edge): State<Edge>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    answer(async {
-        enter(&edge, &headers)?;
-        admin::cut(&edge.node, &id).await?;
-        Ok(json!({}))
-    })
-    .await
+async fn connections(edge: &Edge, query: Option<&str>) -> Result<Value, Refusal> {
+    let query = Params::form(query.unwrap_or_default().as_bytes())?;
+    let number = |name: &'static str| match query.get(name)? {
+        Some(text) => text.parse::<i64>().map(Some).map_err(|_| Reason::ParameterMalformed.about(name)),
+        None => Ok(None),
+    };
+    let live = query.get("live")?.is_some_and(|live| live == "true");
+    let limit = number("limit")?.map_or(PAGE.0, |limit| limit.clamp(1, PAGE.1.into()) as u32);
+    // One more than is shown: whether anything follows.
+    let page = Page { after: number("after")?.map(ConnectionId), limit: limit + 1 };
+    let mut found = admin::connections(&edge.node, query.get("customer")?, live, page).await?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next = found.last().filter(|_| more).map(|last| last.connection.id.0);
+    let list: Vec<Value> = found.iter().map(|named| shown(edge, named)).collect();
+    Ok(json!({"connections": list, "next": next}))
 }
 
 fn shown(edge: &Edge, named: &Named) -> Value {
@@ -152,13 +209,6 @@ fn shown(edge: &Edge, named: &Named) -> Value {
     })
 }
 
-async fn answer(call: impl Future<Output = Result<Value, Refusal>>) -> Response {
-    match call.await {
-        Ok(value) => reply::json(value.to_string()),
-        Err(refusal) => reply::refused_bearer(&refusal),
-    }
-}
-
 /// Lets in who holds the key. Compared as digests, in time that does not depend on where they differ.
 fn enter(edge: &Edge, headers: &HeaderMap) -> Result<(), Refusal> {
     let given = single(headers, &AUTHORIZATION)?.and_then(|value| value.split_once(' '));
@@ -171,7 +221,8 @@ fn enter(edge: &Edge, headers: &HeaderMap) -> Result<(), Refusal> {
     if right { Ok(()) } else { Err(Reason::AdminKeyWrong.refuse()) }
 }
 
-async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
+async fn read<T: OneField>(headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
     let bytes = collect(headers, body, MAX_BODY).await?;
-    serde_json::from_slice(&bytes).map_err(|_| Reason::AdminBodyMalformed.refuse())
+    // The parser's own words may repeat what was sent.
+    serde_json::from_slice(&bytes).map_err(|_| Reason::AdminBodyMalformed.about(T::FIELD))
 }

@@ -2,7 +2,7 @@
 //! line and the counters. What a route answers does not belong here.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
@@ -22,6 +22,7 @@ use super::paced::{Pace, PacedBody, Phase, Reply};
 use super::{log, reply};
 use crate::router;
 use crate::shared::Edge;
+use crate::trust::TrustedProxies;
 
 /// Adds routes to the API table: for tests.
 pub type Hook = fn(Router<Edge>) -> Router<Edge>;
@@ -34,12 +35,15 @@ pub struct Site {
     table: Table,
     /// Words for the paths that are counted by name.
     names: HashMap<String, &'static str>,
+    /// Words that tokens and secrets begin with, for the log.
+    prefixes: Vec<String>,
     faults: Faults,
 }
 
 enum Table {
-    /// Whatever the Host header says.
-    Any(Router),
+    /// By its own address, a loopback name or the name of an origin: another name could be anybody's who lets it point here,
+    /// and a page of theirs could read the answers (DNS rebinding).
+    Own { address: Option<IpAddr>, names: Vec<String>, table: Router },
     /// By authority, lower-cased, in every spelling. `lone` serves HTTP/1.0 requests without a Host.
     ByHost { hosts: Vec<(Vec<String>, Router)>, lone: String },
 }
@@ -63,16 +67,24 @@ impl Site {
         Self::new(edge, Table::ByHost { hosts, lone: spellings(lone).swap_remove(0) }, faults)
     }
 
-    /// The admin listener.
-    pub fn admin(edge: Edge) -> Self {
+    /// The admin listener, bound to this address.
+    pub fn admin(edge: Edge, bound: Option<SocketAddr>) -> Self {
         let table = router::admin().fallback(nothing_here).with_state(edge.clone());
-        Self::new(edge, Table::Any(table), Faults::default())
+        let origins = [&edge.node.origins.login, &edge.node.origins.api];
+        let of = |origin: &&String| origin.split_once("://").and_then(|(_, host)| name_of(host)).map(str::to_owned);
+        let mut names: Vec<String> = origins.iter().filter_map(of).collect();
+        names.push("localhost".to_owned());
+        let address = bound.map(|bound| bound.ip().to_canonical());
+        Self::new(edge, Table::Own { address, names, table }, Faults::default())
     }
 
     fn new(edge: Edge, table: Table, faults: Faults) -> Self {
         let always = router::always().with_state(edge.clone());
         let names = names(&edge);
-        Self { edge, always, table, names, faults }
+        let words = &edge.node.profile.token.prefixes;
+        let prefixes = [&words.access, &words.refresh, &words.code, &words.secret].map(Clone::clone);
+        let prefixes = prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
+        Self { edge, always, table, names, prefixes, faults }
     }
 
     /// The edge behind it.
@@ -96,7 +108,7 @@ impl Site {
         let source = proxies.source(peer.ip(), &parts.headers);
         let id = log::request_id(&self.edge.node, &parts.headers, trusted);
         parts.extensions.insert(Peer(peer));
-        parts.extensions.insert(Trusted(trusted));
+        parts.extensions.insert(Trusted(trusted || self.edge.options.askers.trusts(peer.ip())));
         parts.extensions.insert(Source(source));
         parts.extensions.insert(id.clone());
         let body = if body.is_end_stream() { Body::empty() } else { Body::new(PacedBody::new(body, &pace)) };
@@ -117,7 +129,8 @@ impl Site {
         if endpoint != HEALTH {
             let RequestId(id) = &id;
             let (method, status) = (method.as_str(), response.status().as_u16());
-            log::write(&log::Line { method, path: &path, endpoint, status, micros: nanos / 1000, id, source, refused });
+            let (path, micros, prefixes) = (path.as_str(), nanos / 1000, self.prefixes.as_slice());
+            log::write(&log::Line { method, path, endpoint, status, micros, id, source, refused, prefixes });
         }
         Ok(response.map(|body| Reply::new(body, phase)))
     }
@@ -146,19 +159,32 @@ impl Site {
 
     /// The table that a request meets.
     fn route<B>(&self, peer: SocketAddr, request: &Request<B>) -> Result<&Router, Refusal> {
+        let asked = host_of(request);
         if matches!(request.uri().path(), "/healthz" | "/readyz") {
-            return Ok(&self.always);
+            // Whichever it is, and a probe may well say none; but nobody says two.
+            let twice = request.headers().get_all(HOST).iter().nth(1).is_some();
+            return if twice { asked.map(|_| &self.always) } else { Ok(&self.always) };
         }
+        let asked = asked?;
         let (hosts, lone) = match &self.table {
-            Table::Any(table) => return Ok(table),
+            Table::Own { address, names, table } => {
+                let own = asked.is_none_or(|host| is_own(host, *address, names));
+                return if own { Ok(table) } else { Err(Reason::HostUnknown.refuse()) };
+            }
             Table::ByHost { hosts, lone } => (hosts, lone),
         };
-        let asked = host_of(request)?;
         let table_of = |name: &str| {
             let named = |spelling: &String| spelling.eq_ignore_ascii_case(name);
             hosts.iter().find(|(spellings, _)| spellings.iter().any(named)).map(|(_, table)| table)
         };
-        let forwarded = || self.edge.options.proxies.forwarded_host(peer.ip(), request.headers());
+        let options = &self.edge.options;
+        let forwarded = || {
+            // Who may only ask the guard is believed only when asking it.
+            let asker = Some(&options.askers).filter(|_| request.uri().path() == GUARD_CHECK);
+            let by = |proxies: &TrustedProxies| proxies.trusts(peer.ip());
+            let believed = [Some(&options.proxies), asker].into_iter().flatten().find(|proxies| by(proxies))?;
+            believed.forwarded_host(peer.ip(), request.headers())
+        };
         let found = table_of(asked.unwrap_or(lone)).or_else(|| table_of(forwarded()?));
         found.ok_or_else(|| Reason::HostUnknown.refuse())
     }
@@ -192,6 +218,7 @@ async fn nothing_here() -> Response {
 }
 
 const HEALTH: &str = "health";
+const GUARD_CHECK: &str = "/guard/check";
 const CONNECTED: &str = "connected-apps";
 
 fn names(edge: &Edge) -> HashMap<String, &'static str> {
@@ -203,7 +230,7 @@ fn names(edge: &Edge) -> HashMap<String, &'static str> {
         ("/sign-in", "sign-in"),
         ("/sign-out", "sign-out"),
         ("/consent", "consent"),
-        ("/guard/check", log::GUARD_CHECK),
+        (GUARD_CHECK, log::GUARD_CHECK),
         ("/.well-known/oauth-authorization-server", "metadata"),
     ]
     .into_iter()
@@ -237,6 +264,28 @@ fn host_of<B>(request: &Request<B>) -> Result<Option<&str>, Refusal> {
         (None, Some(host)) => host.to_str().map(Some).map_err(|_| Reason::HeaderMalformed.about("Host")),
         (None, None) => Ok(None),
     }
+}
+
+/// An authority without its port; `None` for what is no plain one.
+fn name_of(authority: &str) -> Option<&str> {
+    let end = authority.rfind(']').map_or(0, |at| at + 1);
+    let (name, port) = match authority[end..].find(':') {
+        Some(at) => (&authority[..end + at], &authority[end + at + 1..]),
+        None => (authority, ""),
+    };
+    (!name.contains('@') && port.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
+}
+
+/// Whether this Host means the admin listener itself. Bound to every address, it is known by any: an address cannot be made
+/// to point elsewhere.
+fn is_own(host: &str, bound: Option<IpAddr>, names: &[String]) -> bool {
+    let Some(name) = name_of(host) else { return false };
+    if names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return true;
+    }
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let Ok(address) = bare.parse::<IpAddr>().map(|address| address.to_canonical()) else { return false };
+    address.is_loopback() || bound.is_some_and(|bound| bound.is_unspecified() || bound == address)
 }
 
 /// `https://Host` → `host` and `host:443`; `http://host:8080` → itself only.

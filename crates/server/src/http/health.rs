@@ -18,10 +18,13 @@ pub async fn alive() -> Response {
     reply::text(PLAIN, "alive\n".to_owned())
 }
 
-/// `GET /readyz`: the store answers, the taken-back set has reached the feed's head, and nobody asked us to stop.
+/// `GET /readyz`: the store answers and takes writes, the taken-back set has reached the feed's head, and nobody asked us to stop.
 pub async fn ready(State(edge): State<Edge>) -> Response {
     if edge.is_draining() {
         return reply::refused(&Reason::Draining.refuse());
+    }
+    if edge.node.writes_fail.load(Ordering::Relaxed) {
+        return reply::refused(&Reason::StoreFailed.refuse());
     }
     match edge.node.store.feed(edge.node.held.head(), 1).await {
         Err(error) => reply::refused(&crate::node::refusal_of(error)),
@@ -44,4 +47,9 @@ pub async fn metrics(State(edge): State<Edge>) -> Response {
         customer_misses: held.customer_misses(),
     };
     reply::text(CONTENT_TYPE, edge.metrics.render(live))
+}
+
+/// Another method than GET on one of these.
+pub async fn wrong_method() -> Response {
+    reply::method_not_allowed("GET, HEAD")
 }

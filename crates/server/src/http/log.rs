@@ -9,8 +9,8 @@ use http::HeaderMap;
 use super::headers::{RequestId, X_REQUEST_ID};
 use crate::node::Node;
 
-/// Of a path, so much is logged.
-const MAX_PATH: usize = 200;
+/// Of a path, so many parts are logged: what follows them is somebody's choice.
+const PARTS: usize = 2;
 /// No word and no id in a path is longer: what is may be a token that somebody put where it does not belong.
 const MAX_PART: usize = 40;
 
@@ -41,6 +41,8 @@ pub struct Line<'a> {
     pub source: IpAddr,
     /// Why it was refused, if it was.
     pub refused: Option<Reason>,
+    /// Words that tokens and secrets begin with.
+    pub prefixes: &'a [String],
 }
 
 /// Writes the line. A call that went through the guard and well has none at this level: it is counted, the API behind
@@ -54,7 +56,7 @@ pub fn write(line: &Line<'_>) {
     if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
         return;
     }
-    let path = shown(line.path);
+    let path = shown(line.path, line.prefixes);
     let ms = line.micros as f64 / 1000.0;
     let (status, id, source) = (line.status, line.id, line.source);
     match line.refused {
@@ -68,9 +70,22 @@ pub fn write(line: &Line<'_>) {
     }
 }
 
-fn shown(path: &str) -> String {
-    let parts = path.split('/').map(|part| if part.len() > MAX_PART { "…" } else { part });
-    parts.collect::<Vec<_>>().join("/").chars().take(MAX_PATH).collect()
+/// The first parts of a path, `…` for whatever may be a token that somebody put where it does not belong. An escape could
+/// hide one.
+fn shown(path: &str, prefixes: &[String]) -> String {
+    let doubtful = |part: &str| {
+        part.len() > MAX_PART || part.contains('%') || prefixes.iter().any(|prefix| part.contains(prefix.as_str()))
+    };
+    let mut text = String::new();
+    let mut parts = path.strip_prefix('/').unwrap_or(path).split('/');
+    for part in parts.by_ref().take(PARTS) {
+        text.push('/');
+        text.push_str(if doubtful(part) { "…" } else { part });
+    }
+    if parts.next().is_some() {
+        text.push_str("/…");
+    }
+    text
 }
 
 /// The id of a request: a trusted proxy's own, if it is 1 to 64 plain characters; else a fresh one.
@@ -80,5 +95,27 @@ pub fn request_id(node: &Node, headers: &HeaderMap, trusted: bool) -> RequestId 
     match given.filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(plain)) {
         Some(id) => RequestId(id.to_owned()),
         None => RequestId(format!("{:024x}", u128::from_be_bytes(node.random()) >> 32)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c_09_a_token_in_a_path_is_not_shown() {
+        let prefixes = ["ts_at_".to_owned()];
+        for (path, text) in [
+            ("/", "/"),
+            ("/v1/leads", "/v1/leads"),
+            ("/v1/leads/9101", "/v1/leads/…"),
+            ("/v1/ts_at_x", "/v1/…"),
+            ("/xts_at_x", "/…"),
+            ("/v1/ts%5Fat_x", "/v1/…"),
+            ("/v1/leads/ts_at_x/y", "/v1/leads/…"),
+        ] {
+            assert_eq!(shown(path, &prefixes), text, "{path}");
+        }
+        assert_eq!(shown(&format!("/v1/{}", "x".repeat(41)), &prefixes), "/v1/…");
     }
 }

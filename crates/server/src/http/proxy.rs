@@ -14,9 +14,9 @@ use bytes::Bytes;
 use causeway_guard::{Admitted, Call, Denied, Guard, MAX_SITE_BODY, Pass};
 use causeway_protocol::profile::Profile;
 use causeway_protocol::{Reason, Refusal};
-use http::Request;
-use http::header::TRANSFER_ENCODING;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
+use http::{Method, Request};
 
 use super::body;
 use super::paced::TooSlow;
@@ -96,6 +96,7 @@ pub(super) enum Content {
 
 async fn admit(edge: &Shared, parts: &Parts, body: Body) -> Result<(Pass, Content), Denied> {
     framing(parts)?;
+    hygiene::own_hop(&parts.headers)?;
     let node = &edge.node;
     let call = Call {
         method: parts.method.as_str(),
@@ -164,20 +165,24 @@ impl AsPass for (Pass, Content) {
 }
 
 /// Only plain chunks: hyper has dropped a Content-Length beside them and will close the connection (RFC 9112 6.3), but another
-/// coding underneath would be read differently by whoever stands before or behind us.
+/// coding underneath would be read differently by whoever stands before or behind us. A GET has no body: nobody looks for a
+/// site in one here, and some frameworks do (RFC 9110 9.3.1).
 fn framing(parts: &Parts) -> Result<(), Denied> {
+    let malformed = |what: &str| Err(Denied::from(Reason::HeaderMalformed).about(what));
+    let bodiless = matches!(parts.method, Method::GET | Method::HEAD);
     let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(Denied::from(Reason::HeaderMalformed).about("transfer-encoding")),
+        (None, _) => {}
+        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") && !bodiless => {}
+        _ => return malformed("transfer-encoding"),
     }
+    let length = parts.headers.get(CONTENT_LENGTH).map_or(Some(0), |value| value.to_str().ok()?.parse::<u64>().ok());
+    if bodiless && length != Some(0) { malformed("content-length") } else { Ok(()) }
 }
 
 /// A body that announces more than is accepted is not read at all.
 fn announced(parts: &Parts, limit: usize) -> Result<(), Denied> {
-    let length =
-        parts.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > limit as u64) { Err(Reason::BodyTooLarge.into()) } else { Ok(()) }
 }
 

@@ -27,7 +27,7 @@ pub fn status(reason: Reason) -> StatusCode {
     use WireError::*;
     match (reason, reason.wire()) {
         (Reason::RequestSlow, _) => StatusCode::REQUEST_TIMEOUT,
-        (_, InvalidClient | InvalidToken) => StatusCode::UNAUTHORIZED,
+        (_, InvalidClient | InvalidToken | Unauthorized) => StatusCode::UNAUTHORIZED,
         (_, AccessDenied | InsufficientScope | SignInNeeded | Forbidden) => StatusCode::FORBIDDEN,
         (_, NotFound) => StatusCode::NOT_FOUND,
         (_, MethodNotAllowed) => StatusCode::METHOD_NOT_ALLOWED,

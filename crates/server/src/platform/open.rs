@@ -1,11 +1,12 @@
 //! Opens what a platform stands on: store, key ring, sockets. One line per problem; nothing is served here.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use causeway_protocol::seal::KeyRing;
 use causeway_protocol::secret::Secret;
-use causeway_storage::{Engine, Sqlite};
+use causeway_storage::{Engine, Sqlite, Store};
 use tokio::net::TcpListener;
 
 use super::settings::{KeysAt, StoreAt};
@@ -16,7 +17,7 @@ use crate::ring::{HeldRing, KeyFile};
 
 /// Opens store and keys; notes say what the operator should hear. The data directory first: whoever holds its lock may make a
 /// key file.
-pub(super) fn open(
+pub(super) async fn open(
     platform: &str,
     store: StoreAt,
     keys: KeysAt,
@@ -25,9 +26,13 @@ pub(super) fn open(
 ) -> Result<(Engine, HeldRing), Problems> {
     match store {
         StoreAt::Directory(data) => {
-            let engine = Sqlite::open(&data).map_err(|error| one(error.to_string()))?;
+            private(&data).map_err(one)?;
+            let engine = Engine::Sqlite(Sqlite::open(&data).map_err(|error| one(error.to_string()))?);
+            // Looked at only where it is not written down: counting takes longer than opening.
+            let used = !keys::has_check(&data) && is_used(&engine).await?;
+            let data = Data { used, path: data };
             let ring = ring_of(platform, &data, keys, entropy, notes)?;
-            Ok((Engine::Sqlite(engine), ring))
+            Ok((engine, ring))
         }
         StoreAt::Ready(engine) => match keys {
             KeysAt::File(path) => Ok((engine, of_file(platform, path, None)?)),
@@ -37,24 +42,60 @@ pub(super) fn open(
     }
 }
 
+/// A data directory that is ours now.
+struct Data {
+    path: PathBuf,
+    /// Whether it holds records, but not of which key ring.
+    used: bool,
+}
+
+/// Refuses a data directory that others can look into, and a database that others can read: it holds whom the platform
+/// knows and what they allowed.
+fn private(data: &Path) -> Result<(), String> {
+    let open_to_others =
+        |path: &Path| std::fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o077 != 0);
+    let name = data.display();
+    if !data.is_dir() {
+        return Ok(());
+    }
+    if open_to_others(data) {
+        return Err(format!("{name}: others can look into the data directory: run `chmod 700 {name}`"));
+    }
+    let entries = std::fs::read_dir(data).map_err(|error| format!("{name}: {error}"))?;
+    let databases = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("causeway.db"));
+    match databases.map(|entry| entry.path()).find(|path| open_to_others(path)) {
+        Some(path) => Err(format!("{0}: others can read the database: run `chmod 600 {0}`", path.display())),
+        None => Ok(()),
+    }
+}
+
+async fn is_used(engine: &Engine) -> Result<bool, Problems> {
+    let counts = engine.counts().await.map_err(|error| one(error.to_string()))?;
+    let telling = ["apps", "customers", "people", "connections", "families"];
+    Ok(counts.iter().any(|(table, rows)| telling.contains(table) && *rows > 0))
+}
+
 /// The ring of a data directory: read, or made at first start, and compared with what the data was made with.
 fn ring_of(
     platform: &str,
-    data: &Path,
+    data: &Data,
     keys: KeysAt,
     entropy: &dyn Entropy,
     notes: &mut Vec<String>,
 ) -> Result<HeldRing, Problems> {
     let path = match keys {
         KeysAt::Ready(ring) => {
-            keys::check(&ring, data, "the key ring").map_err(one)?;
+            known(data, "the key ring")?;
+            keys::check(&ring, &data.path, "the key ring").map_err(one)?;
             return Ok(ring.into());
         }
         KeysAt::File(path) => path,
-        KeysAt::BesideData => own(data, keys::beside(data), entropy, notes)?,
-        KeysAt::InData => own(data, data.join("keys"), entropy, notes)?,
+        KeysAt::BesideData => keys::beside(&data.path),
+        KeysAt::InData => data.path.join("keys"),
     };
-    of_file(platform, path, Some(data))
+    made(data, &path, entropy, notes)?;
+    known(data, &path.display().to_string())?;
+    of_file(platform, path, Some(&data.path))
 }
 
 fn of_file(platform: &str, path: PathBuf, data: Option<&Path>) -> Result<HeldRing, Problems> {
@@ -62,20 +103,30 @@ fn of_file(platform: &str, path: PathBuf, data: Option<&Path>) -> Result<HeldRin
     Ok(HeldRing::of_file(file.read()?, file))
 }
 
-/// The key file at the place that is ours to choose. One that was there once is never made anew.
-fn own(data: &Path, path: PathBuf, entropy: &dyn Entropy, notes: &mut Vec<String>) -> Result<PathBuf, Problems> {
-    let name = path.display().to_string();
-    if !path.exists() {
-        if keys::has_check(data) {
-            let data = data.display();
-            return Err(one(format!(
-                "{name}: the key file of {data} is gone: put it back, or say where it is with --keys"
-            )));
-        }
-        keys::create(&path, entropy).map_err(one)?;
-        notes.push(format!("a new key file was made: {name}. Back it up, apart from the data"));
+/// Makes the key file of a store that is empty. One that was there once is never made anew.
+fn made(data: &Data, path: &Path, entropy: &dyn Entropy, notes: &mut Vec<String>) -> Result<(), Problems> {
+    if path.exists() {
+        return Ok(());
     }
-    Ok(path)
+    if data.used {
+        return Err(one(keys::gone(path, &data.path)));
+    }
+    keys::may_make(path, &data.path).map_err(one)?;
+    keys::create(path, entropy).map_err(one)?;
+    notes.push(format!("a new key file was made: {}. Back it up, apart from the data", path.display()));
+    Ok(())
+}
+
+/// Whether it is written down which keys the data were made with. For records without that nobody could tell whether the
+/// key file is the right one.
+fn known(data: &Data, key_file: &str) -> Result<(), Problems> {
+    if keys::has_check(&data.path) {
+        return Ok(());
+    }
+    if data.used {
+        return Err(one(keys::check_gone(&data.path, key_file)));
+    }
+    keys::begin(&data.path).map_err(one)
 }
 
 /// The admin door's key when none is configured: it stays the same as long as the newest ring key does.

@@ -70,6 +70,8 @@ pub struct Settings {
     pub admin_tls: bool,
     /// Whose forwarding headers count.
     pub proxies: TrustedProxies,
+    /// Who besides them may ask the guard (`/guard/check`): nothing else that these say is believed.
+    pub askers: TrustedProxies,
     /// In this order.
     pub seeds: Vec<SeedFile>,
     /// One more address that the first app of the first seed may return to (the demo's dashboard).
@@ -107,6 +109,7 @@ impl Settings {
             tls: None,
             admin_tls: false,
             proxies: TrustedProxies::default(),
+            askers: TrustedProxies::default(),
             seeds: Vec::new(),
             redirect_uri: None,
             faults: Plan::default(),

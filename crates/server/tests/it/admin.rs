@@ -105,8 +105,17 @@ async fn a_password_is_replaced() {
     let check = async |password| causeway_server::flows::passwords::check(&platform.edge, MARCO, password, from).await;
     assert!(check("a new one").await.is_ok());
     assert!(check("pass-marco").await.is_err());
-    let empty = Call::post("/admin/people/marco%40harbor.example/password");
-    assert_eq!(platform.at_admin(empty.body("application/json", r#"{"password": ""}"#)).await.refusal(), 702);
+    for (body, said) in [
+        (r#"{"password": ""}"#, "8 characters"),
+        (r#"{"password": "seven77"}"#, "8 characters"),
+        (r#"{"pass": "x"}"#, "password"),
+    ] {
+        let call = Call::post("/admin/people/marco%40harbor.example/password");
+        let reply = platform.at_admin(call.body("application/json", body)).await;
+        assert_eq!(reply.refusal(), 702, "{body}");
+        assert!(reply.member("error_description").contains(said), "{body}: {}", reply.text());
+    }
+    assert!(check("a new one").await.is_ok());
 }
 
 #[tokio::test]
@@ -121,6 +130,8 @@ async fn connections_are_listed_in_pages_and_cut() {
     assert_eq!((first["connections"].as_array().map(Vec::len), &first["next"]), (Some(1), &all[0]["id"]));
     let next = platform.at_admin(Call::get(&format!("/admin/connections?limit=5&after={}", all[0]["id"]))).await.json();
     assert_eq!((&next["connections"][0]["id"], &next["next"]), (&all[1]["id"], &json!(null)));
+    let last = platform.at_admin(Call::get(&format!("/admin/connections?limit=1&after={}", all[0]["id"]))).await.json();
+    assert_eq!((&last["connections"][0]["id"], &last["next"]), (&all[1]["id"], &json!(null)), "nothing follows");
     let one = platform.at_admin(Call::get("/admin/connections?customer=4200")).await.json();
     assert_eq!(one["connections"][0]["customer"], "4200");
     platform.cut("acme", "4100").await;

@@ -41,6 +41,7 @@ fn text(path: &Path) -> &str {
 fn r_31_insecure_settings_are_refused_with_a_line_each() {
     let dir = TempDir::new();
     let key = write(&dir, "open.key", &KeyRing::line(1, &[7; 32]), 0o644);
+    let zeros = write(&dir, "zeros.key", &KeyRing::line(1, &[0; 32]), 0o600);
     let (cert, cert_key) = (write(&dir, "cert", "nothing", 0o644), write(&dir, "cert.key", "nothing", 0o644));
     let demo = write(&dir, "demo.toml", include_str!("../../../../demo/tripleseat.toml"), 0o600);
     let table: &[(&[(&'static str, &str)], &str)] = &[
@@ -52,7 +53,11 @@ fn r_31_insecure_settings_are_refused_with_a_line_each() {
         (&[("login_url", "https://login.example/path")], "only a scheme"),
         (&[("login_url", "https://a:b@login.example")], "only a scheme"),
         (&[("login_url", "ftp://login.example")], "not an address"),
-        (&[("admin_listen", "192.0.2.1:80")], "wants a key"),
+        (&[("admin_listen", "192.0.2.1:80"), ("trusted_proxy", "10.0.0.1")], "wants a key"),
+        (
+            &[("admin_listen", "192.0.2.1:80"), ("admin_key", "sixteen-or-longer")],
+            "the admin listener is not on loopback",
+        ),
         (&[("admin_key", "short")], "shorter than 16"),
         (&[("trusted_proxy", "0.0.0.0/0")], "trusts everybody"),
         (&[("trusted_proxy", "nginx")], "not an address block"),
@@ -61,7 +66,8 @@ fn r_31_insecure_settings_are_refused_with_a_line_each() {
         (&[("tls_key", "key.pem")], "tls_cert is not"),
         (&[("tls_cert", text(&cert)), ("tls_key", text(&cert_key))], "holds no certificate"),
         (&[("keys", text(&key))], "others can read it"),
-        (&[("keys", "/nowhere/keys")], "No such file"),
+        (&[("keys", "/nowhere/keys")], "there is no directory /nowhere"),
+        (&[("keys", text(&zeros))], "all zeros"),
         (&[("upstream", "nowhere")], "not an address"),
         (&[("fault", "explode")], "unknown"),
         (&[("fault", "500"), ("listen", "192.0.2.1:80"), ("trusted_proxy", "10.0.0.1")], "only on a loopback"),
@@ -235,4 +241,95 @@ async fn a_taken_port_and_a_second_process_are_told() {
     let second = Platform::start(settings(&dir, KeysAt::BesideData)).await.err().unwrap();
     assert!(second[0].contains("another process"), "{second:?}");
     first.stop().await;
+}
+
+#[tokio::test]
+async fn a_named_key_file_is_made_once_and_missed_when_it_is_gone() {
+    let dir = TempDir::new();
+    let path = dir.0.join("elsewhere.keys");
+    let file = || KeysAt::File(path.clone());
+    let first = Platform::start(settings(&dir, file())).await.unwrap();
+    assert!(first.notes()[0].contains(text(&path)), "{:?}", first.notes());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    first.stop().await;
+    fs::remove_file(&path).unwrap();
+    let gone = Platform::start(settings(&dir, file())).await.err().unwrap();
+    assert!(gone.len() == 1 && gone[0].contains("put its copy back"), "{gone:?}");
+    assert!(!path.exists(), "no new key hides that the old one is gone");
+    let data = dir.0.join("data");
+    assert_eq!(problems(&[("keys", text(&path))]), [""; 0], "data that are not there yet may have it made");
+    let pairs = [("profile", "tripleseat"), ("data", text(&data)), ("keys", text(&path))];
+    let found = resolve(flags(&pairs), Given::default()).err().unwrap();
+    assert!(found.len() == 1 && found[0].contains("put its copy back"), "{found:?}");
+}
+
+#[tokio::test]
+async fn data_that_do_not_say_which_keys_made_them_are_refused_unless_they_are_empty() {
+    let dir = TempDir::new();
+    let check = dir.0.join("data/key-check");
+    Platform::start(settings(&dir, KeysAt::BesideData)).await.unwrap().stop().await;
+    fs::remove_file(&check).unwrap();
+    Platform::start(settings(&dir, KeysAt::BesideData)).await.unwrap().stop().await;
+    assert!(check.exists(), "nobody is in the store yet");
+    let mut seeded = settings(&dir, KeysAt::BesideData);
+    let profile = seeded.profile.clone();
+    let seed = "[[customers]]\nid = \"7\"\nname = \"Seven\"\n";
+    let read = causeway_server::seed::parse(seed, Some(&profile), &[]).unwrap();
+    seeded.seeds = vec![causeway_server::load_seed::SeedFile::new("seed", seed, read)];
+    Platform::start(seeded).await.unwrap().stop().await;
+    fs::remove_file(&check).unwrap();
+    let gone = Platform::start(settings(&dir, KeysAt::BesideData)).await.err().unwrap();
+    assert!(gone.len() == 1 && gone[0].contains("key-check is gone"), "{gone:?}");
+    assert!(!check.exists(), "it is not made anew in silence");
+    fs::write(&check, "").unwrap();
+    Platform::start(settings(&dir, KeysAt::BesideData)).await.unwrap().stop().await;
+    assert!(fs::metadata(&check).unwrap().len() > 0, "the operator said that the keys are right");
+}
+
+#[tokio::test]
+async fn c_13_data_that_others_can_read_are_refused() {
+    let dir = TempDir::new();
+    let data = dir.0.join("data");
+    fs::create_dir(&data).unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for mode in [0o755, 0o750, 0o701] {
+        set(&data, mode);
+        let found = Platform::start(settings(&dir, KeysAt::BesideData)).await.err().unwrap();
+        let wanted = format!("chmod 700 {}", data.display());
+        assert!(found.len() == 1 && found[0].contains(&wanted), "{mode:o}: {found:?}");
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 0, "nothing was made in it");
+    }
+    set(&data, 0o700);
+    Platform::start(settings(&dir, KeysAt::BesideData)).await.unwrap().stop().await;
+    set(&data.join("causeway.db"), 0o644);
+    let found = Platform::start(settings(&dir, KeysAt::BesideData)).await.err().unwrap();
+    assert!(found.len() == 1 && found[0].contains("chmod 600") && found[0].contains("causeway.db"), "{found:?}");
+    set(&data.join("causeway.db"), 0o600);
+    Platform::start(settings(&dir, KeysAt::BesideData)).await.unwrap().stop().await;
+}
+
+#[test]
+fn c_13_a_description_follows_no_link_and_is_its_owners_alone() {
+    let dir = TempDir::new();
+    let (victim, path) = (dir.0.join("victim"), dir.0.join("describe.json"));
+    fs::write(&victim, "mine").unwrap();
+    // Where it was written before, and where it is to stand: somebody else's link is replaced, never followed.
+    let old = dir.0.join(format!("describe.json.{}.new", std::process::id()));
+    std::os::unix::fs::symlink(&victim, &old).unwrap();
+    std::os::unix::fs::symlink(&victim, &path).unwrap();
+    causeway_server::describe::write(&path, &serde_json::json!({"secret": "x"})).unwrap();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+    let about = fs::symlink_metadata(&path).unwrap();
+    assert!(about.is_file() && about.permissions().mode() & 0o777 == 0o600, "{about:?}");
+    assert_eq!(fs::read_dir(&dir.0).unwrap().count(), 3, "nothing else is left");
+}
+
+#[test]
+fn values_of_a_settings_file_are_checked_alone() {
+    let file = "listen = \"x\"\nupstream = \"ftp://x\"\nadmin_key = \"short\"\nfault = \"explode\"\n";
+    let found = causeway_server::config::check_values(from_file(file).unwrap());
+    assert_eq!(found.len(), 4, "{found:?}");
+    assert!(found.iter().any(|why| why.starts_with("upstream = \"ftp://x\": ")), "{found:?}");
+    let file = "listen = \"127.0.0.1:1\"\ntls_cert = \"not-here.pem\"\n";
+    assert_eq!(causeway_server::config::check_values(from_file(file).unwrap()), [""; 0]);
 }

@@ -30,7 +30,6 @@ async fn ui_08_the_list_says_what_where_since_when_by_whom_and_how_it_is() {
     for part in [
         "Acme Booking",
         "see everything in your account",
-        "4 more",
         "2 sites",
         "3 minutes ago",
         &format!("by {OLIVIA}"),
@@ -47,7 +46,7 @@ async fn ui_08_the_list_says_what_where_since_when_by_whom_and_how_it_is() {
     for part in [
         "Waterfront",
         "Old Town",
-        "See your leads and who sent them",
+        "See everything in your account",
         "Far-reaching",
         "1 year",
         "Disconnect Acme Booking?",
@@ -55,6 +54,8 @@ async fn ui_08_the_list_says_what_where_since_when_by_whom_and_how_it_is() {
     ] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
+    assert!(!text.contains("See your leads and who sent them"), "what the umbrella covers is not said twice: {text}");
+    assert!(list.html.contains(r#"<span class="state calm">Not used yet"#) && list.html.contains("@<wbr>harbor.<wbr>"));
     platform.switch("apps", "acme", false).await;
     assert!(browser.open(&platform, APPS).await.text().contains("Paused"));
     // What was taken from the app is not listed any more.

@@ -68,6 +68,8 @@ async fn bg_14_a_bad_call_gets_the_guards_own_answer() {
         ("DELETE", "/v1/leads", 405),
         ("GET", "/v1/leads/../sites", 400),
         ("GET", "/v1/leads?site_id=2101&access_token=x", 400),
+        ("GET", "/v1/leads?site_id=2101&[site_id]=2102", 400),
+        ("POST", "/v1/leads?site_id=2101&_method=DELETE", 400),
         ("POST", "/v1/leads?site_id=2101", 200),
     ] {
         assert_eq!(check(&platform, asked(method, uri).bearer(&token)).await.status, status, "{method} {uri}");
@@ -125,6 +127,15 @@ async fn only_trusted_proxies_and_the_admin_listener_are_answered() {
     let token = ACME.connect(&platform, OLIVIA).await.access;
     let stranger = check(&platform, asked("GET", "/v1/sites").bearer(&token)).await;
     assert_eq!((stranger.status, stranger.header("x-causeway-app")), (404, ""));
+    // Who may only ask the guard, as in the demo, is believed in that alone.
+    let loopback = TrustedProxies(vec![Cidr::parse("127.0.0.0/8").expect("a block")]);
+    let asking = Builder::new().tune(move |settings| settings.askers = loopback.clone()).start().await;
+    let pass = ACME.connect(&asking, OLIVIA).await.access;
+    let api = asking.api_address().to_string();
+    let ask = asked("GET", "/v1/sites").bearer(&pass).host("inner.example").header("X-Forwarded-Host", &api);
+    assert_eq!(check(&asking, ask).await.status, 200);
+    let rebound = Call::get("/v1/sites").bearer(&pass).host("evil.example").header("X-Forwarded-Host", &api);
+    assert_eq!(check(&asking, rebound).await.status, 421);
     let at_admin = asked("GET", "/v1/sites").bearer(&token);
     let reply = at_admin.send(platform.admin_address()).await;
     assert_eq!((reply.status, reply.header("x-causeway-app")), (200, "acme"));

@@ -96,6 +96,75 @@ async fn a_request_says_its_host_once() {
 }
 
 #[tokio::test]
+async fn nobody_says_two_hosts_not_even_for_health() {
+    let platform = Platform::start().await;
+    for at in [platform.login_address(), platform.api_address(), platform.admin_address()] {
+        let head = format!("GET /healthz HTTP/1.1\r\nHost: {at}\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+        let reply = Response::parse(&raw(at, head.as_bytes()).await, false).expect("a reply");
+        assert_eq!(reply.refused(), (400, "invalid_request".into(), 112), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn the_admin_listener_is_known_by_its_own_names_only() {
+    let platform = Platform::start().await;
+    let at = platform.admin_address();
+    let ask = async |host: &str| Call::get("/metrics").host(host).send(at).await;
+    let (port, login) = (at.port(), platform.login_address());
+    for own in [
+        format!("127.0.0.1:{port}"),
+        format!("localhost:{port}"),
+        format!("[::1]:{port}"),
+        login.to_string(),
+        "LOCALHOST".into(),
+    ] {
+        assert_eq!(ask(&own).await.status, 200, "{own}");
+    }
+    for rebound in
+        ["evil.example", "evil.example:80", "10.0.0.1", "localhost.evil.example", "127.0.0.1@evil.example", ""]
+    {
+        assert_eq!(ask(rebound).await.refused(), (421, "misdirected_request".into(), 109), "{rebound}");
+    }
+    let list = Call::get("/admin/connections").bearer(causeway_testkit::platform::ADMIN_KEY).host("evil.example");
+    assert_eq!(list.header("X-Forwarded-Host", "localhost").send(at).await.status, 421);
+}
+
+#[tokio::test]
+async fn every_answer_is_ours() {
+    let platform = Platform::start().await;
+    let admin = platform.admin_address();
+    for (method, path) in [
+        ("POST", "/admin/apps/%ff/state"),
+        ("DELETE", "/admin/connections/%ff"),
+        ("GET", "/admin/apps/acme/secret"),
+        ("PATCH", "/admin/connections"),
+        ("GET", "/admin/nowhere"),
+        ("GET", "/admin"),
+        ("GET", "/admin/"),
+    ] {
+        let reply = Call::new(method, path).send(admin).await;
+        assert_eq!(reply.refused(), (401, "invalid_token".into(), 700), "the key comes first: {method} {path}");
+    }
+    let keyed = async |method: &str, path: &str| platform.at_admin(Call::new(method, path)).await;
+    assert_eq!(keyed("DELETE", "/admin/connections/%ff").await.refused(), (404, "not_found".into(), 701));
+    assert_eq!(keyed("POST", "/admin/apps/%ff/secret").await.refused(), (404, "not_found".into(), 701));
+    let other = keyed("PATCH", "/admin/connections").await;
+    assert_eq!((other.refusal(), other.header("allow")), (107, "GET, HEAD"));
+    assert_eq!(keyed("GET", "/admin/nowhere").await.refusal(), 108);
+    for (at, path) in [(admin, "/metrics"), (admin, "/healthz"), (platform.api_address(), "/readyz")] {
+        let reply = Call::post(path).send(at).await;
+        assert_eq!((reply.refused(), reply.header("allow")), ((405, "method_not_allowed".into(), 107), "GET, HEAD"));
+    }
+    for path in ["/settings/oauth-applications/%ff", "/static/%ff"] {
+        let reply = platform.at_login(Call::get(path)).await;
+        assert!(reply.header("content-security-policy").contains("default-src"), "{path}: {reply:?}");
+        assert!(reply.text().contains("<html") || reply.status == 303, "{path}: {reply:?}");
+    }
+    let posted = platform.at_login(Call::post("/settings/oauth-applications/%ff/disconnect").form(&[])).await;
+    assert!(posted.text().contains("<html"), "{posted:?}");
+}
+
+#[tokio::test]
 async fn one_origin_has_one_table() {
     let dir = TempDir::new();
     let server = Server::start(bare(&dir)).await.unwrap();
@@ -104,6 +173,23 @@ async fn one_origin_has_one_table() {
     assert_eq!(Call::get("/oauth2/token").send(at).await.refusal(), 107);
     assert_eq!(Call::get("/v1/sites").send(at).await.status, 401);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_whose_store_refuses_writes_is_not_ready_until_it_takes_one() {
+    let platform = Platform::start().await;
+    let node = &platform.edge.node;
+    let failing = || node.writes_fail.store(true, std::sync::atomic::Ordering::Relaxed);
+    failing();
+    assert_eq!(platform.at_login(Call::get("/readyz")).await.refused(), (503, "temporarily_unavailable".into(), 801));
+    assert_eq!(platform.at_login(Call::get("/healthz")).await.status, 200, "it is alive");
+    let off = Call::post("/admin/sites/2101/state").body("application/json", r#"{"active": false}"#);
+    assert_eq!(platform.at_admin(off).await.status, 200);
+    assert_eq!(platform.at_login(Call::get("/readyz")).await.status, 200, "a write went well");
+    failing();
+    // Nobody asks a node that is not ready: it asks itself.
+    causeway_server::jobs::sweep(&platform.edge).await;
+    assert_eq!(platform.at_login(Call::get("/readyz")).await.status, 200);
 }
 
 #[tokio::test]
@@ -308,6 +394,21 @@ async fn c_10_certificates_are_reloaded_and_a_bad_pair_replaces_nothing() {
     std::fs::write(&files.cert, "no certificate").unwrap();
     assert!(server.reload_tls().unwrap_err().contains("cert"));
     assert!(over_tls(at, &second).await.is_some(), "the good pair stays");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn t_01_the_admin_listener_speaks_tls_too() {
+    let dir = TempDir::new();
+    let (mut settings, files) = (bare(&dir), tls_files(&dir.0, "first"));
+    settings.tls = Some(files.clone());
+    settings.admin_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    settings.admin_tls = true;
+    let server = Server::start(settings).await.unwrap();
+    let at = server.admin_address().unwrap();
+    assert!(over_tls(at, &trusts(&files.cert)).await.unwrap().ends_with("alive\n"));
+    let url = server.description()["admin_url"].as_str().unwrap().to_owned();
+    assert_eq!(url, format!("https://{at}"));
     server.stop().await;
 }
 

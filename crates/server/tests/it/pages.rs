@@ -27,6 +27,10 @@ fn pages_render_and_weigh_little() {
 #[test]
 fn az_15_attack_16_pages_hold_nothing_that_runs_and_nothing_from_elsewhere() {
     for (name, html) in all() {
+        // Settings are not part of the OAuth flow: there, one link leads to the platform's help.
+        let help = r#"<a href="https://help.harbour.example" rel="noreferrer">"#;
+        assert_eq!(html.matches(help).count(), usize::from(name.starts_with("connected")), "{name}");
+        let html = html.replace(help, "<a>");
         for bad in [
             "<script", "<img", "<iframe", "<object", "style=", "<style", "http://", "https://", "url(", "@import",
             "<base", "<svg/",
@@ -148,4 +152,27 @@ async fn home_leads_somewhere() {
     for path in ["/", "/sign-in"] {
         assert_eq!(browser.open(&platform, path).await.location(), "/settings/oauth-applications", "{path}");
     }
+}
+
+#[tokio::test]
+async fn az_05_the_developer_sees_the_redirect_uri_that_came_as_inert_text() {
+    let platform = Platform::start().await;
+    let uri = format!("https://evil.example/%3Cscript%3Ealert(1)%3C/script%3E%22%E2%80%AE{}", "x".repeat(500));
+    let target = format!("/oauth2/authorize?client_id=acme&response_type=code&redirect_uri={uri}");
+    let page = Browser::new().open(&platform, &target).await;
+    assert_eq!((page.reply.status, page.refusal()), (400, 302));
+    let html = &page.html;
+    assert!(html.contains("<dt>Received</dt><dd>https://evil.example/&#60;script&#62;alert(1)"), "{html}");
+    assert!(html.contains("\\u{202e}xxx") && !html.contains(&"x".repeat(200)), "{html}");
+    assert!(!html.contains("<script") && !html.contains("href=\"https:"), "{html}");
+    let folded = html.split_once("<details>").expect("folded").1;
+    assert!(folded.contains("Received") && !html.split_once("<details>").unwrap().0.contains("evil.example"));
+}
+
+#[tokio::test]
+async fn only_errors_carry_the_id_of_their_request() {
+    let platform = Platform::start().await;
+    let says = |html: &str| html.contains("Request <span");
+    assert!(!says(&Browser::new().open(&platform, "/sign-in").await.html));
+    assert!(says(&Browser::new().open(&platform, "/nothing").await.html));
 }

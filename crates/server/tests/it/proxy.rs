@@ -2,7 +2,8 @@
 
 mod backend;
 
-use std::sync::Arc;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use causeway_protocol::profile::{Route, SitePlace};
@@ -86,6 +87,19 @@ async fn bg_15_t_02_the_api_is_told_who_calls_by_the_guard_alone() {
         .header("Forwarded", "for=203.0.113.9")
         .header("X-HTTP-Method-Override", "DELETE")
         .header("X-Original-URL", "/admin")
+        .header("X-Causeway.Site", "2102")
+        .header("X!Causeway!Customer", "4200")
+        .header("x.forwarded.for", "203.0.113.9")
+        .header("X-Client-IP", "203.0.113.9")
+        .header("True-Client-IP", "203.0.113.9")
+        .header("CF-Connecting-IP", "203.0.113.9")
+        .header("X-Cluster-Client-IP", "203.0.113.9")
+        .header("X-Real-IP", "203.0.113.9")
+        .header("Remote-User", "root")
+        .header("X-Remote-User", "root")
+        .header("X-User", "root")
+        .header("X-Forwarded-User", "root")
+        .header("X-Accel-Redirect", "/admin")
         .header("Cookie", "session=somebody");
     let reply = platform.at_api(call).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -115,6 +129,9 @@ async fn bg_15_t_02_the_api_is_told_who_calls_by_the_guard_alone() {
         assert_eq!(echoed(&seen, name), values, "{name}");
     }
     assert!(!seen.contains(&token), "the token stays here");
+    for planted in ["4200", "203.0.113.9", "root", "causeway.", "accel"] {
+        assert!(!seen.contains(planted), "{planted}: {seen}");
+    }
 }
 
 #[tokio::test]
@@ -156,7 +173,7 @@ async fn a_base_path_comes_before_and_a_body_comes_whole() {
 async fn hop_by_hop_headers_stay_on_their_hop() {
     let backend = Backend::start(|mut stream| async move {
         let seen = backend::Request::read(&mut stream).await.expect("a request").head.to_ascii_lowercase();
-        let clean = !["te", "x-private", "upgrade", "keep-alive", "proxy-authorization", "connection"]
+        let clean = !["te", "upgrade", "keep-alive", "proxy-authorization", "connection"]
             .iter()
             .any(|name| seen.contains(&format!("\r\n{name}:")));
         let answer = format!(
@@ -169,8 +186,7 @@ async fn hop_by_hop_headers_stay_on_their_hop() {
     let platform = in_front_of(&backend.url()).await;
     let call = Call::get(LEADS)
         .bearer(&token(&platform).await)
-        .header("Connection", "X-Private, X-Causeway-Customer")
-        .header("X-Private", "1")
+        .header("Connection", "TE, Upgrade, keep-alive")
         .header("TE", "trailers")
         .header("Upgrade", "websocket")
         .header("Keep-Alive", "timeout=5")
@@ -247,7 +263,7 @@ async fn a_body_goes_on_as_it_arrives() {
     })
     .await;
     let platform = in_front_of(&backend.url()).await;
-    let more = "Connection: close\r\nTransfer-Encoding: chunked\r\n";
+    let more = "Connection: close\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n";
     let request = head(&platform, &format!("POST {UPLOADS}"), &token(&platform).await, more);
     let mut stream = TcpStream::connect(platform.api_address()).await.unwrap();
     stream.write_all(format!("{request}5\r\nfirst\r\n").as_bytes()).await.unwrap();
@@ -269,12 +285,14 @@ async fn large_bodies_cross_both_ways_up_to_the_limit() {
         platform.at_api(Call::post(UPLOADS).bearer(&token).body("application/octet-stream", body.clone())).await;
     assert_eq!(reply.status, 200);
     assert!(reply.body.ends_with(&body), "not a byte differs");
-    let announced = head(&platform, &format!("POST {UPLOADS}"), &token, "Content-Length: 16777217\r\n");
+    let announced =
+        head(&platform, &format!("POST {UPLOADS}"), &token, "Content-Type: text/csv\r\nContent-Length: 16777217\r\n");
     let refused = platform.raw_api(announced.as_bytes()).await;
     assert_eq!((refused.status, refused.refusal()), (413, 105));
     // Not announced, but sent: cut off at the limit.
     let chunk = format!("100000\r\n{}\r\n", "a".repeat(0x10_0000));
-    let chunked = head(&platform, &format!("POST {UPLOADS}"), &token, "Transfer-Encoding: chunked\r\n");
+    let chunked =
+        head(&platform, &format!("POST {UPLOADS}"), &token, "Content-Type: text/csv\r\nTransfer-Encoding: chunked\r\n");
     let refused = platform.raw_api(format!("{chunked}{}", chunk.repeat(17)).as_bytes()).await;
     assert_eq!((refused.status, refused.refusal()), (413, 105));
 }
@@ -339,12 +357,134 @@ async fn a_caller_who_goes_away_takes_the_request_along() {
 }
 
 #[tokio::test]
+async fn no_header_that_goes_on_is_named_in_connection() {
+    let backend = Backend::echo().await;
+    let platform = in_front_of(&backend.url()).await;
+    let token = token(&platform).await;
+    // Without its Content-Type the API might take the body for a form, whose site nobody looked at.
+    let post = |named: &str| {
+        let call = Call::post("/v1/leads").bearer(&token).header("Connection", named);
+        call.body("application/json", r#"{"site_id":2101}"#)
+    };
+    for named in
+        ["content-type", "close, Content-Type", "content-length", "X-Causeway-Site", "host", "idempotency-key", "x"]
+    {
+        let reply = platform.at_api(post(named)).await;
+        assert_eq!((reply.status, reply.refusal()), (400, 112), "{named}");
+    }
+    assert_eq!(backend.connections(), 0);
+    for named in ["close", "keep-alive", "TE, Upgrade", "HTTP2-Settings", "proxy-connection"] {
+        assert_eq!(platform.at_api(post(named)).await.status, 200, "{named}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_nobody_looks_into_do_not_go_on() {
+    let backend = Backend::echo().await;
+    let platform = in_front_of(&backend.url()).await;
+    let token = token(&platform).await;
+    let raw = async |request: &str, more: &str, body: &str| {
+        platform.raw_api(format!("{}{body}", head(&platform, request, &token, more)).as_bytes()).await
+    };
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    for method in ["GET", "HEAD"] {
+        let request = format!("{method} {LEADS}");
+        for (framing, body) in [
+            ("Content-Length: 12\r\n", "site_id=2102"),
+            ("Transfer-Encoding: chunked\r\n", "c\r\nsite_id=2102\r\n0\r\n\r\n"),
+        ] {
+            let reply = raw(&request, &format!("{form}{framing}"), body).await;
+            assert_eq!(reply.status, 400, "{method} {framing}");
+        }
+        assert_eq!(raw(&request, "Content-Length: 0\r\nConnection: close\r\n", "").await.status, 200, "{method}");
+    }
+    assert_eq!(backend.connections(), 1, "only the empty ones went on");
+    let upload = async |media: &str, body: &str| {
+        platform.at_api(Call::post(UPLOADS).bearer(&token).body(media, body.as_bytes().to_vec())).await
+    };
+    const FORM: &str = "application/x-www-form-urlencoded";
+    for (media, body, refusal) in [
+        (FORM, "a=1&site_id=2102", 606),
+        (FORM, "site.id=2101", 606),
+        (FORM, "_method=DELETE", 102),
+        ("application/json", r#"{"site_id":2102}"#, 606),
+        ("application/vnd.api+json", r#"{"site_id":2102}"#, 606),
+        ("application/json", r#"{"_method":"DELETE"}"#, 102),
+        ("", "site_id=2102", 106),
+        ("application/json, text/csv", r#"{"site_id":2102}"#, 106),
+    ] {
+        assert_eq!(upload(media, body).await.refusal(), refusal, "{media}: {body}");
+    }
+    assert_eq!(upload(FORM, &format!("a={}", "x".repeat(300 * 1024))).await.refusal(), 613);
+    for (media, body) in [
+        (FORM, "a=1"),
+        (FORM, "site_id=2101"),
+        ("application/json", r#"{"site_id":2101,"lead":{"site_id":2102}}"#),
+        ("text/csv", "site_id=2102"),
+        ("", ""),
+    ] {
+        let reply = upload(media, body).await;
+        assert_eq!(reply.status, 200, "{media}: {body}: {}", reply.text());
+        assert_eq!(echoed(&reply.text(), "x-causeway-site"), ["2101"]);
+    }
+}
+
+/// Everything that was logged on this thread.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_does_not_fill_the_log_and_no_token_of_a_path_is_in_it() {
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    // With one dispatcher alive, tracing remembers the no of other tests' threads; with two it asks again.
+    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
+    let _until_the_end = tracing::subscriber::set_default(subscriber);
+    let backend = Backend::echo().await;
+    let url = backend.url();
+    drop(backend);
+    let platform = in_front_of(&url).await;
+    let token = token(&platform).await;
+    let began = tokio::time::Instant::now();
+    for _ in 0..40 {
+        assert_eq!(Api { token: &token }.get(&platform, LEADS).await.status, 502);
+    }
+    let most = 1 + began.elapsed().as_secs() as usize;
+    let short = "ts_at_short-1";
+    for path in [format!("/v1/{short}"), format!("/v1/leads/{token}"), "/v1/leads/pasted".to_owned()] {
+        platform.at_api(Call::get(&path)).await;
+    }
+    platform.at_login(Call::get(&format!("/static/{token}"))).await;
+    platform.at_admin(Call::get(&format!("/admin/connections/{token}"))).await;
+    let log = String::from_utf8(logged.0.lock().unwrap().clone()).unwrap();
+    let warned = log.lines().filter(|line| line.contains("the upstream failed")).count();
+    assert!((1..=most).contains(&warned), "{warned} of 40 in at most {most} seconds");
+    assert!(log.contains("\"/v1/leads/…\"") && log.contains("\"/v1/…\""), "{log}");
+    for pasted in [short, &token, "pasted"] {
+        assert!(!log.contains(pasted), "{pasted}");
+    }
+}
+
+#[tokio::test]
 async fn r_18_smuggled_requests_reach_nobody() {
     let backend = Backend::echo().await;
     let platform = in_front_of(&backend.url()).await;
     let token = token(&platform).await;
     let smuggled = head(&platform, "GET /v1/sites", &token, "X-Smuggled: 1\r\n");
-    let post = |more: &str| head(&platform, &format!("POST {UPLOADS}"), &token, more);
+    let post =
+        |more: &str| head(&platform, &format!("POST {UPLOADS}"), &token, &format!("Content-Type: text/csv\r\n{more}"));
     for (shape, framing, body) in [
         ("both, length first", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
         ("both, coding first", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"),

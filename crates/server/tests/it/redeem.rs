@@ -221,7 +221,7 @@ async fn sc_07_ar_07_a_code_is_worth_what_the_app_may_still_have() {
     // Nothing is left of it: refused, and not burnt.
     platform.set_app_scopes("acme", "bookings:read").await;
     let nothing = ACME.exchange(&platform, &second).await;
-    assert_eq!(nothing.refused(), (400, "invalid_scope".to_owned(), 523));
+    assert_eq!(nothing.refused(), (400, "invalid_grant".to_owned(), 523));
     platform.set_app_scopes("acme", "events:read bookings:read").await;
     assert_eq!(ACME.exchange(&platform, &second).await.member("scope"), "events:read");
 }

@@ -384,10 +384,10 @@ async fn sc_07_attack_23_a_scope_taken_from_an_app_is_gone_at_once_and_at_refres
     // Asking for the lost one by name gets what is left of it: nothing. Nothing is burnt.
     let pairs = [ACME.refresh_pairs(&pair.refresh), vec![("scope", "write")]].concat();
     let reply = ACME.token(&platform, &pairs).await;
-    assert_eq!(reply.refused(), (400, "invalid_scope".to_owned(), 523));
+    assert_eq!(reply.refused(), (400, "invalid_grant".to_owned(), 523));
     platform.set_app_scopes("acme", "bookings:read").await;
     let reply = ACME.refresh(&platform, &pair.refresh).await;
-    assert_eq!(reply.refused(), (400, "invalid_scope".to_owned(), 523));
+    assert_eq!(reply.refused(), (400, "invalid_grant".to_owned(), 523));
     // Given back, the grant is what it was.
     platform.set_app_scopes("acme", "read write leads:read leads:write events:read events:write").await;
     let reply = ACME.refresh(&platform, &pair.refresh).await;
@@ -406,7 +406,7 @@ async fn tokens_2_a_narrowed_connection_stays_narrow() {
     let wide = Pair::of(&reply);
     // What is asked for by name and no longer there burns nothing.
     let pairs = [ACME.refresh_pairs(&wide.refresh), vec![("scope", "events:read")]].concat();
-    assert_eq!(ACME.token(&platform, &pairs).await.refused(), (400, "invalid_scope".to_owned(), 523));
+    assert_eq!(ACME.token(&platform, &pairs).await.refused(), (400, "invalid_grant".to_owned(), 523));
     assert_eq!(ACME.refresh(&platform, &wide.refresh).await.status, 200);
     assert!(ACME.is_active(&platform, &narrow.access).await);
 }
@@ -423,7 +423,7 @@ async fn tokens_2_a_connection_that_shares_nothing_burns_no_refresh_token() {
         platform.grant(Consent::new("acme", OLIVIA).scopes("events:read")).await;
         for _ in 0..2 {
             let reply = ACME.refresh(&platform, &pair.refresh).await;
-            assert_eq!(reply.refused(), (400, "invalid_scope".to_owned(), 523));
+            assert_eq!(reply.refused(), (400, "invalid_grant".to_owned(), 523));
         }
         // And once more for both: the token is as good as it was.
         platform.grant(Consent::new("acme", OLIVIA).scopes("events:read leads:read")).await;

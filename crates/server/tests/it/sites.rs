@@ -108,6 +108,13 @@ async fn ms_04_a_site_has_one_meaning_or_the_call_is_bad() {
         "site_id=2101;2102",
         "site_id[]=2101",
         "Site_Id=2101",
+        "site_id=2101&site_id]=2102",
+        "site_id=2101&[site_id]=2102",
+        "site_id=2101&%5Bsite_id%5D=2102",
+        "site_id=2101&site[id=2102",
+        "site_id=2101&site.id=2102",
+        "site_id=2101&site+id=2102",
+        "site_id=2101&SITE.Id=2102",
         "site_id=abc",
         "site_id=%EF%BC%91",
         "site_id=9999999999999999999",
@@ -116,6 +123,21 @@ async fn ms_04_a_site_has_one_meaning_or_the_call_is_bad() {
         let reply = get(&platform, &token, &format!("/v1/leads?{query}")).await;
         assert_eq!((reply.status, reply.refusal()), (400, 606), "{query}");
     }
+    for spelling in ["site_id]", "[site_id]", "site[id", "site.id", "site+id", "site_id[]", "SITE_ID"] {
+        for route in ["sites", "locations/7101"] {
+            let reply = get(&platform, &token, &format!("/v1/{route}?{spelling}=2102")).await;
+            assert_eq!(reply.refusal(), 606, "{route}, which needs no site: {spelling}");
+        }
+        let name = spelling.replace('+', " ");
+        for (media, body) in [
+            ("application/x-www-form-urlencoded", format!("site_id=2101&{spelling}=2102")),
+            ("application/json", format!("{{\"site_id\":2101,\"{name}\":2102}}")),
+        ] {
+            let call = Call::post("/v1/leads").bearer(&token).body(media, body);
+            assert_eq!(platform.at_api(call).await.refusal(), 606, "{media}: {spelling}");
+        }
+    }
+    assert_eq!(get(&platform, &token, "/v1/leads?site_id=2101&lead[site_id]=9").await.status, 200, "a field inside");
     assert_eq!(get(&platform, &token, "/v1/leads?site_id=02101").await.refusal(), 607, "compared as text");
     assert_eq!(get(&platform, &token, "/v1/leads?site_id=").await.refusal(), 605, "empty is absent");
     assert_eq!(get(&platform, &token, "/v1/leads?site%5Fid=21%301").await.status, 200, "decoded once");

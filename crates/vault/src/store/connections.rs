@@ -18,7 +18,7 @@ pub struct Connection {
     pub platform: String,
     /// The partner's own account.
     pub account: String,
-    /// The platform's id of the customer, once its sites were listed.
+    /// The customer's name, or the platform's id where it tells no name, once its sites were listed.
     pub customer: Option<String>,
     /// What the platform listed last; empty where it has no sites.
     pub sites: Vec<Site>,

@@ -7,8 +7,8 @@ use rusqlite::{OptionalExtension as _, params};
 use super::{Store, StoreError, Stored};
 use crate::keys::Place;
 
-/// At most this many are on their way at once; a flood of visits must not fill the disk.
-const MOST: i64 = 10_000;
+/// At most this many of one session are on their way at once.
+const MOST_OF_SESSION: u32 = 20;
 
 /// One person on the way.
 #[derive(Debug)]
@@ -24,16 +24,22 @@ pub(crate) struct Pending {
 }
 
 impl Store {
-    /// Remembers one, and forgets those whose time is over. False: too many are on their way.
-    pub(crate) async fn begin(&self, pending: Pending, now: UnixTime) -> Stored<bool> {
+    /// Remembers one, and forgets those whose time is over. A flood of visits must not fill the disk, and must not keep
+    /// anybody from connecting: beyond `most`, and beyond a session's share, the oldest is forgotten.
+    pub(crate) async fn begin(&self, pending: Pending, now: UnixTime, most: u32) -> Stored<()> {
         self.run(move |db, ground| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             tx.execute("DELETE FROM connects WHERE ends <= ?1", [now.0])?;
-            let waiting: i64 = tx.query_row("SELECT count(*) FROM connects", [], |row| row.get(0))?;
-            if waiting >= MOST {
-                tx.commit()?;
-                return Ok(false);
-            }
+            tx.execute(
+                "DELETE FROM connects WHERE state IN (
+                     SELECT state FROM connects WHERE session = ?1 ORDER BY ends DESC LIMIT -1 OFFSET ?2)",
+                params![pending.session, MOST_OF_SESSION - 1],
+            )?;
+            tx.execute(
+                "DELETE FROM connects WHERE state IN (
+                     SELECT state FROM connects ORDER BY ends DESC LIMIT -1 OFFSET ?1)",
+                [most.saturating_sub(1)],
+            )?;
             let verifier = ground.seal(place(&pending.state), pending.verifier.expose());
             tx.execute(
                 "INSERT INTO connects (state, session, platform, account, verifier, ends)
@@ -41,7 +47,7 @@ impl Store {
                 params![pending.state, pending.session, pending.platform, pending.account, verifier, pending.ends.0],
             )?;
             tx.commit()?;
-            Ok(true)
+            Ok(())
         })
         .await
     }

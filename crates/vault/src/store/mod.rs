@@ -82,6 +82,11 @@ impl Store {
         Ok(Self { ground: Arc::new(Ground { db: Mutex::new(db), keys, entropy, holder, _lock: lock }) })
     }
 
+    /// See [`MasterKeys::mark`].
+    pub(crate) fn mark(&self, purpose: &str, text: &str) -> [u8; 16] {
+        self.ground.keys.mark(purpose, text)
+    }
+
     /// Runs on a thread that may block. A commit that it makes is on disk when it returns.
     async fn run<T: Send + 'static>(
         &self,

@@ -8,7 +8,7 @@ CREATE TABLE connections (
     id INTEGER PRIMARY KEY,
     platform TEXT NOT NULL,
     account TEXT NOT NULL,          -- the partner's own: one account, one connection per platform
-    customer TEXT,                  -- the platform's id of the customer, once seen
+    customer TEXT,                  -- its name, or the platform's id of it, once seen
     sites TEXT NOT NULL,            -- JSON: what the platform listed last
     site TEXT,                      -- the chosen one
     status INTEGER NOT NULL,        -- 1 connected, 2 reconnect needed, 3 disconnected

@@ -70,6 +70,35 @@ async fn core_19_a_state_ends_after_ten_minutes() {
 }
 
 #[tokio::test]
+async fn core_19_a_flood_of_visits_keeps_nobody_from_connecting() {
+    let mut world = World::new().await;
+    world.limits.connects = 30;
+    let vault = world.vault();
+    let begin = async |session: &str| {
+        world.clock.advance(1);
+        (session.to_owned(), parameter(&vault.begin("tripleseat", "main", session).await.unwrap(), "state"))
+    };
+    let back = async |(session, state): &(String, String)| {
+        let pairs = [("code", "good-code"), ("state", state.as_str()), ("iss", world.fake.base.as_str())];
+        vault.finish("tripleseat", Some(session), &query(&pairs)).await.is_ok()
+    };
+    let (mine, other) = (begin("mine").await, begin("other").await);
+    let mut of_one = Vec::new();
+    for _ in 0..21 {
+        of_one.push(begin("eager").await);
+    }
+    assert!(!back(&of_one[0]).await, "a session has its share, and no more");
+    assert!(back(&of_one[1]).await && back(&of_one[20]).await);
+    assert!(back(&mine).await, "of others, nothing was forgotten for it");
+    for number in 0..30 {
+        begin(&format!("flood-{number}")).await;
+    }
+    assert!(!back(&other).await, "who left first is forgotten first");
+    let late = begin("late").await;
+    assert!(back(&late).await, "and who comes now is served");
+}
+
+#[tokio::test]
 async fn pv_01_an_answer_of_another_issuer_is_refused_before_the_code_is_sent() {
     let world = World::new().await;
     let vault = world.vault();

@@ -10,7 +10,7 @@ const KEYS_AND_TYPES: &[Mistake] = &[
     ("version = 1", "version = \"1\"", "\"1\"", "`version` must be a whole number, not a string"),
     ("version = 1", "version = 0", "0", "`version` must be a whole number from 1 to 9223372036854775807"),
     ("name = \"My Platform\"\n", "", "version", "`name` is missing"),
-    ("name = \"My Platform\"", "name = \"\"", "\"\"", "`name` is empty: leave the key out or give it a value"),
+    ("name = \"My Platform\"", "name = \"\"", "\"\"", "`name` must not be empty"),
     ("My Platform", "My\\nPlatform", "\"My", "`name` holds a line break or another control character"),
     ("[policy]", "[tokens]\n[policy]", "tokens", "unknown key `tokens`: did you mean `token`?"),
     (

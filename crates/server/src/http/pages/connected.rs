@@ -1,15 +1,16 @@
 //! The customer's connected apps: the list, one of them, and the button that cuts it. Whose they are is the flow's
 //! question.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use causeway_protocol::{ConnectionId, Reason, ScopeSet};
 use http::request::Parts;
 
 use super::browser::{Visitor, same_origin};
 use super::consent::{lower, permissions, sites};
+use super::refused::support;
 use super::views::{Connected, Connection, Health, May, Row};
-use super::{FormEnds, card, form, frame_of, page, refused, sign_in, signed_in, words};
+use super::{FormEnds, card, form, frame_of, page, path_part, refused, sign_in, signed_in, words};
 use crate::flows::authorize::Shown;
 use crate::flows::connected::{self, Cutter, Listed};
 use crate::flows::session::SignedIn;
@@ -44,6 +45,7 @@ pub async fn list(State(edge): State<Edge>, request: Request) -> Response {
             gone: gone.as_deref().map(words::name),
             later: after.is_some(),
             next: last,
+            support: support(&edge.node.profile, true),
         };
         Ok::<_, Shown>(page(Kind::Ok, &view, FormEnds::Here))
     };
@@ -51,12 +53,12 @@ pub async fn list(State(edge): State<Edge>, request: Request) -> Response {
 }
 
 /// One connection, with the button.
-pub async fn show(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
+pub async fn show(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let answered = async {
         let Some(who) = visitor(&edge, &parts).await? else { return Ok(sign_in_first(&edge, &parts)) };
         let cutter = connected::cutter(&edge.node, &who).await?;
-        let listed = cutter.find(&edge.node, parse(&id)?).await?;
+        let listed = cutter.find(&edge.node, parse(path_part(&parts, 0))?).await?;
         let profile = &edge.node.profile;
         let sites = sites(profile, &cutter.customer);
         let life = profile.token.refresh_life;
@@ -78,13 +80,13 @@ pub async fn show(State(edge): State<Edge>, Path(id): Path<String>, request: Req
 }
 
 /// Cuts one.
-pub async fn disconnect(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
+pub async fn disconnect(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let answered = async {
         same_origin(&edge.node, &parts.headers)?;
         let fields = form(&parts.headers, body).await?;
         let who = visitor(&edge, &parts).await?.ok_or(Reason::SignInNeeded)?;
-        let id = parse(&id)?;
+        let id = parse(path_part(&parts, 1))?;
         if !who.owns(fields.require("token")?, &deed(id)) {
             return Err(Reason::FormForeign.into());
         }
@@ -166,15 +168,15 @@ fn in_short(may: &May) -> String {
 
 fn health(health: connected::Health) -> Health {
     match health {
-        connected::Health::Working => Health { good: true, word: "Working", why: "" },
-        connected::Health::New => Health { good: true, word: "Not used yet", why: "" },
+        connected::Health::Working => Health { look: "good", word: "Working", why: "" },
+        connected::Health::New => Health { look: "calm", word: "Not used yet", why: "" },
         connected::Health::AppOff => Health {
-            good: false,
+            look: "warn",
             word: "Paused",
             why: "This app is switched off, so its calls are refused. It goes on when the app is switched on again.",
         },
         connected::Health::AuthorizerOff => Health {
-            good: false,
+            look: "warn",
             word: "Paused",
             why: "Whoever connected it can no longer sign in, so its calls are refused. An administrator can connect it \
                   again from the app.",

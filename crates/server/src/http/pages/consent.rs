@@ -3,8 +3,9 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use causeway_protocol::profile::{Profile, ScopeGroup, SubjectRule};
+use causeway_protocol::profile::{Profile, ScopeGroup, ScopeWord, SubjectRule};
 use causeway_protocol::records::{Customer, Decision, Role};
+use causeway_protocol::scope::covers;
 use causeway_protocol::{Reason, Refusal, ScopeSet, Scopes};
 use http::request::Parts;
 
@@ -98,10 +99,16 @@ pub(super) fn sites(profile: &Profile, customer: &Customer) -> Sites {
     }
 }
 
-/// Scopes as sentences, in the profile's order. A word that the profile no longer has stands for itself.
+/// Scopes as sentences: the marked ones first in each group, then in the profile's order. What a granted umbrella covers
+/// (`read` of `leads:read`) is not said again. A word that the profile no longer has stands for itself.
 pub(super) fn permissions(profile: &Profile, registry: &Scopes, scopes: ScopeSet) -> May {
     let mut may = May::default();
-    for word in profile.scopes.iter().filter(|word| registry.find(&word.name).is_some_and(|one| one.touches(scopes))) {
+    let granted: Vec<&ScopeWord> = profile
+        .scopes
+        .iter()
+        .filter(|word| registry.find(&word.name).is_some_and(|one| one.touches(scopes)))
+        .collect();
+    for word in granted.iter().filter(|word| !granted.iter().any(|other| says_for(other, word))) {
         let line = Line { sentence: words::sentence(&word.sentence), risky: word.risky };
         match word.group {
             ScopeGroup::See => may.see.push(line),
@@ -112,7 +119,20 @@ pub(super) fn permissions(profile: &Profile, registry: &Scopes, scopes: ScopeSet
     let known = |word: &str| profile.scopes.iter().any(|scope| scope.name == word);
     let unknown = registry.names(scopes).filter(|word| !known(word));
     may.stay.extend(unknown.map(|word| Line { sentence: words::name(word), risky: true }));
+    for lines in [&mut may.see, &mut may.change, &mut may.stay] {
+        lines.sort_by_key(|line| !line.risky);
+    }
     may
+}
+
+/// Whether reading about `umbrella` tells everything about `word` as well: it covers it, under the same heading, and
+/// does not hide a mark.
+fn says_for(umbrella: &ScopeWord, word: &ScopeWord) -> bool {
+    umbrella.name != word.name
+        && covers(&umbrella.includes, &word.name)
+        && !covers(&word.includes, &umbrella.name)
+        && umbrella.group == word.group
+        && umbrella.risky >= word.risky
 }
 
 /// Completes "… wants to": one permission in full, several in short.
@@ -161,5 +181,28 @@ pub async fn submit(State(edge): State<Edge>, request: Request) -> Response {
     match answered.await {
         Ok(url) => reply::see_other(&url),
         Err(shown) => refused::page(&edge, &parts, shown as Shown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_say_nothing_twice_and_the_marked_ones_first() {
+        let profile = causeway_protocol::profile::shipped("tripleseat").expect("shipped");
+        let registry = Scopes::new(profile.scopes.iter().map(|word| word.name.clone()).collect());
+        let said = |words: &[&str]| permissions(&profile, &registry, registry.set(words.iter().copied()).expect("known"));
+        let one = said(&["leads:read"]);
+        assert_eq!(one.see.len(), 1);
+        assert_eq!(said(&["read"]), said(&["read", "leads:read", "events:read"]), "the umbrella says it");
+        assert_eq!(said(&["write"]), said(&["write", "leads:write"]));
+        assert_eq!(said(&["leads:read", "events:read"]).see.len(), 2, "neither covers the other");
+        let all: Vec<&str> = profile.scopes.iter().map(|word| word.name.as_str()).collect();
+        let all = said(&all);
+        for lines in [&all.see, &all.change, &all.stay] {
+            assert!(lines.is_sorted_by_key(|line| !line.risky), "{lines:?}");
+        }
+        assert!(all.change.iter().any(|line| line.risky));
     }
 }

@@ -18,7 +18,7 @@ pub mod words;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use causeway_protocol::params::Params;
 use causeway_protocol::profile::Profile;
@@ -50,9 +50,9 @@ pub async fn home(State(edge): State<Edge>, request: Request) -> Response {
 }
 
 /// The style sheet, the colours, the mark: each under the hash of its content.
-pub async fn asset(State(edge): State<Edge>, Path(file): Path<String>, request: Request) -> Response {
+pub async fn asset(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    let Some(asset) = edge.look.find(&file) else { return refused::page(&edge, &parts, Reason::NoSuchPage) };
+    let Some(asset) = edge.look.find(path_part(&parts, 0)) else { return refused::page(&edge, &parts, Reason::NoSuchPage) };
     let mut reply = reply::text(asset.media, asset.text.clone());
     let headers = reply.headers_mut();
     headers.remove(http::header::PRAGMA);
@@ -60,6 +60,11 @@ pub async fn asset(State(edge): State<Edge>, Path(file): Path<String>, request: 
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
     reply
+}
+
+/// A part of the path as it was sent, counted from the end: whatever it is, the answer is a page of ours.
+fn path_part(parts: &Parts, from_end: usize) -> &str {
+    parts.uri.path().rsplit('/').nth(from_end).unwrap_or_default()
 }
 
 /// Where the login host has nothing.

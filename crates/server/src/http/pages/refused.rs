@@ -2,10 +2,12 @@
 //! needs to know. Never a redirect, never a dead end.
 
 use axum::response::Response;
+use causeway_protocol::params::Params;
+use causeway_protocol::profile::Profile;
 use causeway_protocol::{Reason, Refusal};
 use http::request::Parts;
 
-use super::views::{Problem, Refused, Way};
+use super::views::{Problem, Refused, Support, Way};
 use super::{FormEnds, frame_of, page as show, problem, words};
 use crate::flows::authorize::Shown;
 use crate::http::reply::Kind;
@@ -29,15 +31,18 @@ pub fn page(edge: &Shared, parts: &Parts, shown: impl Into<Shown>) -> Response {
         meaning: words.meaning,
         problem: Problem { next: words.next.unwrap_or(refusal.reason.next_step()).to_owned(), ..problem(&refusal) },
         way,
-        developer: developer(&refusal),
-        support: profile.brand.support_url.as_deref().map(without_scheme).unwrap_or_default(),
+        developer: developer(&refusal, parts),
+        support: support(profile, parts.uri.path().starts_with(&profile.endpoints.connected_apps)),
     };
     show(Kind::Refused(refusal.reason), &view, FormEnds::Here)
 }
 
-/// `https://help.example/x` → `help.example/x`: text, since these pages lead nowhere else.
-fn without_scheme(url: &str) -> String {
-    words::name(url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/'))
+/// `https://help.example/x` → `help.example/x`. A link on pages of settings; text in the OAuth flow, whose pages lead
+/// nowhere else.
+pub(super) fn support(profile: &Profile, in_settings: bool) -> Support {
+    let Some(url) = profile.brand.support_url.as_deref() else { return Support::default() };
+    let text = words::name(url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/'));
+    Support { text, href: Some(url.to_owned()).filter(|url| in_settings && url.starts_with("https://")) }
 }
 
 struct Words {
@@ -92,7 +97,7 @@ fn words_of(reason: Reason) -> Words {
 }
 
 /// For whoever made the link: which parameter, what was expected, how to fix it.
-fn developer(refusal: &Refusal) -> Vec<(&'static str, String)> {
+fn developer(refusal: &Refusal, parts: &Parts) -> Vec<(&'static str, String)> {
     use Reason::*;
     let (parameter, expected) = match refusal.reason {
         AppUnknown => ("client_id", "The client id of an app that is registered here, sent once."),
@@ -110,6 +115,16 @@ fn developer(refusal: &Refusal) -> Vec<(&'static str, String)> {
     };
     let named = refusal.detail.as_deref().filter(|detail| !detail.is_empty()).unwrap_or(parameter);
     let mut lines = vec![("Parameter", words::name(named)), ("Expected", expected.to_owned())];
+    if refusal.reason == RedirectUnregistered {
+        // Inert text, escaped: only its developer can tell what is wrong with it.
+        lines.extend(sent(parts, parameter).map(|value| ("Received", words::received(&value))));
+    }
     lines.push(("To fix it", refusal.reason.next_step().to_owned()));
     lines
+}
+
+/// A parameter of the query, as it was sent.
+fn sent(parts: &Parts, name: &str) -> Option<String> {
+    let query = Params::form(parts.uri.query()?.as_bytes()).ok()?;
+    query.get(name).ok()?.map(str::to_owned)
 }

@@ -4,8 +4,9 @@
 use askama::Template;
 use causeway_protocol::profile::Profile;
 use causeway_protocol::time::Seconds;
-use causeway_protocol::{Reason, UnixTime};
+use causeway_protocol::{Reason, ScopeSet, Scopes, UnixTime};
 
+use super::consent::permissions;
 use super::look::Look;
 use super::views::*;
 use super::words::{self, When};
@@ -72,12 +73,12 @@ fn render(page: &impl Template) -> String {
 }
 
 fn working() -> Health {
-    Health { good: true, word: "Working", why: "" }
+    Health { look: "good", word: "Working", why: "" }
 }
 
 fn paused() -> Health {
     let why = "This app is switched off, so its calls are refused. It goes on when the app is switched on again.";
-    Health { good: false, word: "Paused", why }
+    Health { look: "warn", word: "Paused", why }
 }
 
 impl Maker<'_> {
@@ -112,12 +113,11 @@ impl Maker<'_> {
 
     /// The first words of the profile, so many of each group.
     fn may(&self, count: usize) -> May {
-        use causeway_protocol::profile::ScopeGroup;
-        let of = |group: ScopeGroup| {
-            let words = self.profile.scopes.iter().filter(move |word| word.group == group).take(count);
-            words.map(|word| Line { sentence: words::sentence(&word.sentence), risky: word.risky }).collect()
-        };
-        May { see: of(ScopeGroup::See), change: of(ScopeGroup::Change), stay: of(ScopeGroup::Stay) }
+        use causeway_protocol::profile::ScopeGroup::{Change, See, Stay};
+        let of = |group| self.profile.scopes.iter().filter(move |word| word.group == group).take(count);
+        let words: Vec<String> = [See, Change, Stay].into_iter().flat_map(of).map(|word| word.name.clone()).collect();
+        let all = ScopeSet((1 << words.len()) - 1);
+        permissions(self.profile, &Scopes::new(words), all)
     }
 
     fn sign_in(&self) -> Vec<Sample> {
@@ -189,7 +189,7 @@ impl Maker<'_> {
             problem: problem(reason),
             way: Way { href: "/".to_owned(), text: "Go to your account" },
             developer,
-            support: "help.harbour.example".to_owned(),
+            support: Support { text: "help.harbour.example".to_owned(), href: None },
         }
     }
 
@@ -210,7 +210,7 @@ impl Maker<'_> {
             href: format!("{}/12", self.profile.endpoints.connected_apps),
             app,
             may: "see your leads and who sent them, create leads and change them and 3 more".to_owned(),
-            risky: !health.good,
+            risky: health.look == "warn",
             sites: words::count(2, &self.profile.brand.sites_word),
             by: words::name(self.names.person),
             since: at(86_400 * 12),
@@ -228,6 +228,10 @@ impl Maker<'_> {
             gone: None,
             later: false,
             next: None,
+            support: Support {
+                text: "help.harbour.example".to_owned(),
+                href: Some("https://help.harbour.example".to_owned()),
+            },
         }
     }
 
@@ -247,7 +251,7 @@ impl Maker<'_> {
     }
 
     fn connected(&self) -> Vec<Sample> {
-        let fresh = Health { good: true, word: "Not used yet", why: "" };
+        let fresh = Health { look: "calm", word: "Not used yet", why: "" };
         let rows = vec![
             self.row(self.app(), working(), at(200)),
             Row { since: at(86_400 * 400), ..self.row(self.young(), paused(), at(86_400 * 3)) },

@@ -181,6 +181,15 @@ pub struct Way {
     pub text: &'static str,
 }
 
+/// Where help is.
+#[derive(Clone, Debug, Default)]
+pub struct Support {
+    /// Host and path; empty where the profile names none.
+    pub text: String,
+    /// The address, on pages of settings only: a page of the OAuth flow leads nowhere else.
+    pub href: Option<String>,
+}
+
 /// A refusal.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "refused.html")]
@@ -197,8 +206,8 @@ pub struct Refused {
     pub way: Way,
     /// For the developer, folded: what, and what about it.
     pub developer: Vec<(&'static str, String)>,
-    /// Where help is, as text.
-    pub support: String,
+    /// Where help is.
+    pub support: Support,
 }
 
 /// A row of the list of connected apps.
@@ -224,11 +233,18 @@ pub struct Row {
     pub health: Health,
 }
 
+impl Row {
+    /// Who connected it, in parts that a line may break between.
+    fn by_parts(&self) -> impl Iterator<Item = &str> {
+        super::words::breakable(&self.by)
+    }
+}
+
 /// How a connection is.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
-    /// Green or not.
-    pub good: bool,
+    /// `good`, `calm` or `warn`: a class of the style sheet.
+    pub look: &'static str,
     /// In a word or two.
     pub word: &'static str,
     /// Why, if it is not well.
@@ -253,6 +269,8 @@ pub struct Connected {
     pub later: bool,
     /// The next page.
     pub next: Option<String>,
+    /// Where help is.
+    pub support: Support,
 }
 
 /// One connection.

@@ -7,6 +7,8 @@ use url::Url;
 
 /// The longest name that a page shows, in characters.
 const NAME: usize = 80;
+/// The longest text that a developer is shown of what was received, in characters.
+const RECEIVED: usize = 200;
 /// The longest paragraph that a page shows, in characters.
 const PARAGRAPH: usize = 400;
 
@@ -79,6 +81,26 @@ pub fn list(items: &[String]) -> String {
         [only] => only.clone(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
     }
+}
+
+/// An address in parts that a line may break between: after `@` and `.`, and nowhere else.
+pub fn breakable(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(['@', '.'])
+}
+
+/// What somebody sent, for a developer to compare: everything but visible ASCII escaped, cut after 200 characters.
+pub fn received(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        let before = shown.len();
+        if c.is_ascii_graphic() && c != '\\' { shown.push(c) } else { shown.extend(c.escape_unicode()) }
+        if shown.len() > RECEIVED {
+            shown.truncate(before);
+            shown.push('…');
+            break;
+        }
+    }
+    shown
 }
 
 /// "1 site", "2 sites", from a word in plural.
@@ -191,6 +213,20 @@ mod tests {
         assert_eq!(name("e\u{301}\u{301}\u{301}\u{301}"), "e\u{301}\u{301}");
         assert!(poses("Triple seat  Support", "Tripleseat") && poses("OFFICIAL app", "Tripleseat"));
         assert!(!poses("Acme Booking", "Tripleseat"));
+    }
+
+    #[test]
+    fn what_was_received_is_shown_escaped_and_short() {
+        assert_eq!(received("https://a.example/cb?x=<b>"), "https://a.example/cb?x=<b>", "the template escapes this");
+        assert_eq!(received("a b\u{202e}\\\r\n"), "a\\u{20}b\\u{202e}\\u{5c}\\u{d}\\u{a}");
+        assert_eq!(received(&"x".repeat(200)).chars().count(), 200);
+        assert_eq!(received(&"x".repeat(9_000)).chars().count(), 201);
+        assert!(received(&"\u{200b}".repeat(9_000)).chars().count() <= 201);
+    }
+
+    #[test]
+    fn addresses_break_after_their_marks_only() {
+        assert_eq!(breakable("ada.l@harbour.example").collect::<Vec<_>>(), ["ada.", "l@", "harbour.", "example"]);
     }
 
     #[test]

@@ -4,7 +4,11 @@
 use http::header::{CACHE_CONTROL, CONNECTION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use causeway_guard::is_identity;
+use causeway_guard::{Denied, is_identity, plain_header};
+use causeway_protocol::Reason;
+
+/// What a caller's `Connection` may name. A name of a header that goes on to the API would take it off after the guard read it.
+const CONNECTION_OPTIONS: &[&str] = &["close", "keep-alive", "te", "upgrade", "proxy-connection", "http2-settings"];
 
 const HOP_BY_HOP: &[&str] = &[
     "connection",
@@ -23,11 +27,16 @@ const HOP_BY_HOP: &[&str] = &[
 /// than the one that was checked.
 const OURS: &[&str] = &[
     "authorization",
+    "cf-connecting-ip",
     "cookie",
     "expect",
     "forwarded",
     "host",
+    "remote-user",
+    "true-client-ip",
     "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
     "x-forwarded",
     "x-host",
     "x-http-host-override",
@@ -39,21 +48,39 @@ const OURS: &[&str] = &[
     "x-original-uri",
     "x-original-url",
     "x-real-ip",
+    "x-remote-user",
     "x-rewrite-url",
+    "x-user",
 ];
+
+/// What begins like these is never passed on either: where from, and commands to a server behind.
+const OUR_FAMILIES: &[&str] = &["x-forwarded-", "x-accel-"];
+
+/// Passed on in their own spelling only: what the body is must not be said twice.
+const OF_THE_BODY: &[&str] = &["content-encoding", "content-length", "content-type"];
+
+/// Refuses a caller's `Connection` that names anything but the connection's own options (RFC 9110 7.6.1 lets it name any
+/// header, and forbids those that are meant for whoever stands behind).
+pub(super) fn own_hop(headers: &HeaderMap) -> Result<(), Denied> {
+    let fine = |value: &HeaderValue| {
+        let mut names = value.to_str().ok()?.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let known = |name: &str| CONNECTION_OPTIONS.iter().any(|option| option.eq_ignore_ascii_case(name));
+        names.all(known).then_some(())
+    };
+    let all = headers.get_all(CONNECTION).iter().all(|value| fine(value).is_some());
+    if all { Ok(()) } else { Err(Denied::from(Reason::HeaderMalformed).about("connection")) }
+}
 
 /// Leaves of a caller's headers what the API behind the guard may see.
 pub(super) fn clean_request(headers: &mut HeaderMap) {
-    let listed = listed_by_connection(headers);
     let kept = |name: &HeaderName| {
         let text = name.as_str();
-        // CGI and its heirs do not tell `_` from `-`.
-        let plain = text.replace('_', "-");
+        let plain = plain_header(text);
         !is_identity(text)
-            && !plain.starts_with("x-forwarded-")
+            && !OUR_FAMILIES.iter().any(|family| plain.starts_with(family))
             && !OURS.contains(&plain.as_str())
             && !HOP_BY_HOP.contains(&plain.as_str())
-            && !listed.contains(name)
+            && (text == plain || !OF_THE_BODY.contains(&plain.as_str()))
     };
     retain(headers, kept);
 }
@@ -118,11 +145,36 @@ mod tests {
             ("te", "trailers"),
             ("transfer-encoding", "chunked"),
             ("upgrade", "websocket"),
-            ("connection", "upgrade, X-Private"),
-            ("x-private", "1"),
+            ("connection", "upgrade, close"),
+            ("x.causeway.customer", "9"),
+            ("x!causeway!site", "9"),
+            ("x.forwarded.for", "1.2.3.4"),
+            ("x-accel-redirect", "/"),
+            ("x-client-ip", "1.2.3.4"),
+            ("true-client-ip", "1.2.3.4"),
+            ("cf-connecting-ip", "1.2.3.4"),
+            ("x-cluster-client-ip", "1.2.3.4"),
+            ("remote_user", "root"),
+            ("x-remote-user", "root"),
+            ("x-user", "root"),
+            ("x-forwarded-user", "root"),
+            ("content_type", "application/json"),
+            ("x-user-agent", "stays"),
         ]);
         clean_request(&mut all);
-        assert_eq!(names(&all), ["accept", "content-type", "idempotency-key"]);
+        assert_eq!(names(&all), ["accept", "content-type", "idempotency-key", "x-user-agent"]);
+    }
+
+    #[test]
+    fn a_connection_header_takes_nothing_away() {
+        for fine in ["close", "Keep-Alive, TE", "Upgrade, HTTP2-Settings", "proxy-connection", "", " ,close"] {
+            assert!(own_hop(&headers(&[("connection", fine)])).is_ok(), "{fine}");
+        }
+        for named in
+            ["content-type", "close, Content-Type", "host", "x-private", "content-length;x", "authorization"]
+        {
+            assert!(own_hop(&headers(&[("connection", named)])).is_err(), "{named}");
+        }
     }
 
     #[test]

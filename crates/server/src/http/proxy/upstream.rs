@@ -3,8 +3,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{fmt, io};
@@ -36,6 +36,8 @@ const IDLE_CONNECTIONS: usize = 256;
 /// For how long: shorter than servers usually keep theirs, so that we seldom meet one that is just closing.
 const KEPT: Duration = Duration::from_secs(20);
 
+const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(1);
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -45,6 +47,27 @@ pub(super) struct Upstream {
     /// `None`: the address makes no sense, and every call fails.
     base: Option<Base>,
     limits: Limits,
+    complaints: Complaints,
+}
+
+/// Says at most once a second that the upstream fails: while it is down, every call would.
+#[derive(Default)]
+struct Complaints(Mutex<(Option<Instant>, u64)>);
+
+impl Complaints {
+    fn say(&self, upstream: &Authority, what: &str, why: &dyn fmt::Display) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, unsaid) = &mut *state;
+        let now = Instant::now();
+        if last.is_some_and(|last| now - last < BETWEEN_COMPLAINTS) {
+            *unsaid += 1;
+            return;
+        }
+        let more = std::mem::take(unsaid);
+        *last = Some(now);
+        drop(state);
+        tracing::warn!(%upstream, %why, failed_since_the_last_line = more, "{what}");
+    }
 }
 
 struct Base {
@@ -63,7 +86,7 @@ enum Transport {
 impl Upstream {
     pub(super) fn new(base: &str, limits: Limits) -> Self {
         let base = parse(base, limits).map_err(|why| tracing::error!(%why, "the upstream cannot be called")).ok();
-        Self { base, limits }
+        Self { base, limits, complaints: Complaints::default() }
     }
 
     /// Sends the call on and hands the answer back as it comes.
@@ -88,11 +111,11 @@ impl Upstream {
         let answer = tokio::select! {
             answer = base.client.request(request) => answer,
             () = silence(began, &sent, self.limits.head) => {
-                tracing::warn!(upstream = %base.authority, "the upstream did not answer in time");
+                self.complaints.say(&base.authority, "the upstream did not answer in time", &"silence");
                 return Err(Reason::UpstreamFailed.into());
             }
         };
-        let (mut parts, body) = answer.map_err(|error| failed(&base.authority, &error))?.into_parts();
+        let (mut parts, body) = answer.map_err(|error| self.failed(&base.authority, &error))?.into_parts();
         if parts.status.is_informational() {
             // 101: nothing was asked to be upgraded.
             return Err(Reason::UpstreamFailed.into());
@@ -102,16 +125,16 @@ impl Upstream {
         hygiene::clean_response(&mut parts.headers);
         Ok(Response::from_parts(parts, Body::new(Idle { body, limit: self.limits.idle, timer: None })))
     }
-}
 
-/// Whose fault it was: the caller's body, or the upstream.
-fn failed(upstream: &Authority, error: &Error) -> Denied {
-    if let Some(reason) = fault_of_the_body(error) {
-        return reason.into();
+    /// Whose fault it was: the caller's body, or the upstream.
+    fn failed(&self, upstream: &Authority, error: &Error) -> Denied {
+        if let Some(reason) = fault_of_the_body(error) {
+            return reason.into();
+        }
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        self.complaints.say(upstream, "the upstream failed", &format_args!("{error}: {cause}"));
+        Reason::UpstreamFailed.into()
     }
-    let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    tracing::warn!(%upstream, %error, %why, "the upstream failed");
-    Reason::UpstreamFailed.into()
 }
 
 /// The next piece of the body is the caller's to send: a slow body is paced elsewhere, and is no silence of the upstream's.
