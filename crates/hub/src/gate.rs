@@ -31,7 +31,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// The layer around all pages.
 pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
     let hub = &*hub.0;
-    let id = RequestId(format!("{:024x}", u128::from_be_bytes(causeway_vault::clock::random(hub.entropy.as_ref())) >> 32));
+    let id =
+        RequestId(format!("{:024x}", u128::from_be_bytes(causeway_vault::clock::random(hub.entropy.as_ref())) >> 32));
     let session = Session::of(hub, request.headers());
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(session.clone());

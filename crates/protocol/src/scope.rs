@@ -125,10 +125,10 @@ impl Scopes {
     /// Which granted words satisfy a demand for `word`: the word itself and its umbrellas (`read` ⊇ every `*:read`).
     /// `includes` gives, for a registered word, the patterns that it [`covers`].
     pub fn satisfying<'a>(&self, word: &str, includes: impl Fn(&str) -> &'a [String]) -> ScopeSet {
-        (0u8..).zip(&self.words).filter(|(_, granted)| *granted == word || covers(includes(granted), word)).fold(
-            ScopeSet::EMPTY,
-            |set, (n, _)| set.union(ScopeSet::only(n)),
-        )
+        (0u8..)
+            .zip(&self.words)
+            .filter(|(_, granted)| *granted == word || covers(includes(granted), word))
+            .fold(ScopeSet::EMPTY, |set, (n, _)| set.union(ScopeSet::only(n)))
     }
 }
 

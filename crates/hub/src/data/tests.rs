@@ -21,8 +21,10 @@ fn the_telling_columns_come_first_in_every_envelope() {
 
 #[test]
 fn amounts_are_grouped_and_stand_at_the_right_and_ids_do_not() {
-    let table = read(&answer(200, r#"[{"id":48120,"total":1234567.5,"guest_count":80,"name":"x","year":2026}]"#)).unwrap();
-    let cells: Vec<_> = table.rows[0].iter().map(|cell| (cell.head.as_str(), cell.text.as_str(), cell.is_number)).collect();
+    let table =
+        read(&answer(200, r#"[{"id":48120,"total":1234567.5,"guest_count":80,"name":"x","year":2026}]"#)).unwrap();
+    let cells: Vec<_> =
+        table.rows[0].iter().map(|cell| (cell.head.as_str(), cell.text.as_str(), cell.is_number)).collect();
     let seen = [("ID", "48120", false), ("Name", "x", false), ("Guest count", "80", true)];
     assert_eq!(cells[..3], seen);
     assert_eq!(cells[3..], [("Total", "1,234,567.5", true), ("Year", "2026", false)]);

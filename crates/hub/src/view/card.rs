@@ -185,7 +185,10 @@ fn live(
         .map(|site| SiteView { site: site.clone(), chosen: connection.site.as_ref() == Some(&site.id) });
     LiveView {
         customer: connection.customer.clone(),
-        customer_is_id: connection.customer.as_deref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit())),
+        customer_is_id: connection
+            .customer
+            .as_deref()
+            .is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit())),
         sites: sites.collect(),
         tokens: tokens.map(|tokens| TokensView {
             access: tokens.access,

@@ -40,8 +40,15 @@ async fn core_26_a_denial_is_a_readable_page() {
     let page = world.come_back(&back).await;
     assert_eq!((page.reply.status, page.refusal()), (403, 902));
     let text = page.text();
-    assert!(text.contains("Tripleseat was not connected") && text.contains("You chose Deny. Nothing was shared."), "{text}");
-    assert!(page.html.contains(r#"<p class="soft small foot">The platform says: access_denied: C-314"#), "{}", page.html);
+    assert!(
+        text.contains("Tripleseat was not connected") && text.contains("You chose Deny. Nothing was shared."),
+        "{text}"
+    );
+    assert!(
+        page.html.contains(r#"<p class="soft small foot">The platform says: access_denied: C-314"#),
+        "{}",
+        page.html
+    );
     assert!(!page.html.contains("note bad"), "nothing failed");
     assert!(world.vault.connections().await.unwrap().is_empty());
 }

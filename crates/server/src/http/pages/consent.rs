@@ -103,11 +103,8 @@ pub(super) fn sites(profile: &Profile, customer: &Customer) -> Sites {
 /// (`read` of `leads:read`) is not said again. A word that the profile no longer has stands for itself.
 pub(super) fn permissions(profile: &Profile, registry: &Scopes, scopes: ScopeSet) -> May {
     let mut may = May::default();
-    let granted: Vec<&ScopeWord> = profile
-        .scopes
-        .iter()
-        .filter(|word| registry.find(&word.name).is_some_and(|one| one.touches(scopes)))
-        .collect();
+    let granted: Vec<&ScopeWord> =
+        profile.scopes.iter().filter(|word| registry.find(&word.name).is_some_and(|one| one.touches(scopes))).collect();
     for word in granted.iter().filter(|word| !granted.iter().any(|other| says_for(other, word))) {
         let line = Line { sentence: words::sentence(&word.sentence), risky: word.risky };
         match word.group {
@@ -192,7 +189,8 @@ mod tests {
     fn permissions_say_nothing_twice_and_the_marked_ones_first() {
         let profile = causeway_protocol::profile::shipped("tripleseat").expect("shipped");
         let registry = Scopes::new(profile.scopes.iter().map(|word| word.name.clone()).collect());
-        let said = |words: &[&str]| permissions(&profile, &registry, registry.set(words.iter().copied()).expect("known"));
+        let said =
+            |words: &[&str]| permissions(&profile, &registry, registry.set(words.iter().copied()).expect("known"));
         let one = said(&["leads:read"]);
         assert_eq!(one.see.len(), 1);
         assert_eq!(said(&["read"]), said(&["read", "leads:read", "events:read"]), "the umbrella says it");

@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::words::When;
+use super::words::{self, When};
 
 /// What every page shares.
 #[derive(Clone, Debug, Default)]
@@ -236,7 +236,7 @@ pub struct Row {
 impl Row {
     /// Who connected it, in parts that a line may break between.
     fn by_parts(&self) -> impl Iterator<Item = &str> {
-        super::words::breakable(&self.by)
+        words::breakable(&self.by)
     }
 }
 

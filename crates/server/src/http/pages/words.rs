@@ -93,7 +93,11 @@ pub fn received(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {
         let before = shown.len();
-        if c.is_ascii_graphic() && c != '\\' { shown.push(c) } else { shown.extend(c.escape_unicode()) }
+        if c.is_ascii_graphic() && c != '\\' {
+            shown.push(c)
+        } else {
+            shown.extend(c.escape_unicode())
+        }
         if shown.len() > RECEIVED {
             shown.truncate(before);
             shown.push('…');

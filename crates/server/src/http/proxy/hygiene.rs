@@ -170,9 +170,7 @@ mod tests {
         for fine in ["close", "Keep-Alive, TE", "Upgrade, HTTP2-Settings", "proxy-connection", "", " ,close"] {
             assert!(own_hop(&headers(&[("connection", fine)])).is_ok(), "{fine}");
         }
-        for named in
-            ["content-type", "close, Content-Type", "host", "x-private", "content-length;x", "authorization"]
-        {
+        for named in ["content-type", "close, Content-Type", "host", "x-private", "content-length;x", "authorization"] {
             assert!(own_hop(&headers(&[("connection", named)])).is_err(), "{named}");
         }
     }
