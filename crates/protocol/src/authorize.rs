@@ -73,9 +73,8 @@ pub fn check(params: &Params, app: Option<&App>, profile: &Profile, scopes: &Sco
     }
     let rules = &profile.authorize;
     let send = |return_to: &ReturnTo, refusal| Failure::Send(return_to.clone(), refusal);
-    return_to.state = check_state(params, rules).map_err(|(state, refusal)| {
-        send(&ReturnTo { state, ..return_to.clone() }, refusal)
-    })?;
+    return_to.state = check_state(params, rules)
+        .map_err(|(state, refusal)| send(&ReturnTo { state, ..return_to.clone() }, refusal))?;
     check_response_type(params, rules).map_err(|refusal| send(&return_to, refusal))?;
     let challenge = check_challenge(params, app, rules).map_err(|refusal| send(&return_to, refusal))?;
     let scopes = check_scope(params, app, rules, scopes).map_err(|refusal| send(&return_to, refusal))?;

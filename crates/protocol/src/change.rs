@@ -2,7 +2,8 @@
 //! feed entry and its audit row; every change names the state it expects and answers `Stale` when that is not what stands.
 
 use crate::records::{
-    Act, App, Cuts, Customer, Decided, Family, FamilyDigest, FeedEntry, FeedEvent, Person, RetryDigest, Session, SubjectKey,
+    Act, App, Customer, Cuts, Decided, Family, FamilyDigest, FeedEntry, FeedEvent, Person, RetryDigest, Session,
+    SubjectKey,
 };
 use crate::secret::{PasswordHash, SecretVerifier};
 use crate::time::Seconds;

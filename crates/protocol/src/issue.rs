@@ -60,8 +60,7 @@ impl Grant<'_> {
         let bearer = Bearer { as_of: self.position, ..self.bearer };
         // No access token outlives its family.
         let life = self.access_life.min(self.family.ends_at.since(issued));
-        let access =
-            AccessToken { bearer, sites: SiteSet::All, scopes, audience: AudienceId(0), issued, life, noise };
+        let access = AccessToken { bearer, sites: SiteSet::All, scopes, audience: AudienceId(0), issued, life, noise };
         let expires_in = access.expires_at().since(now);
         let refresh = RefreshToken {
             bearer,

@@ -34,7 +34,8 @@ pub(crate) async fn run(
         key,
         now,
     };
-    let presented = Presented { client, bearer: code.bearer, secret: code.secret, asked: code.scopes, ring: &ring, now };
+    let presented =
+        Presented { client, bearer: code.bearer, secret: code.secret, asked: code.scopes, ring: &ring, now };
     for _ in 0..ATTEMPTS {
         let insert = redeem::decide(&request, &code, rules, ring.newest())?;
         presented.something_is_left()?;

@@ -94,7 +94,11 @@ async fn rf_11_a_customer_that_is_closed_is_suspended_until_it_opens_again() {
     let browser = Browser::of(&platform, OLIVIA).await;
     assert!(!signed_in(&platform, &browser).await, "nobody manages what is closed");
     platform.switch("customers", "4100", true).await;
-    assert_eq!(tries(&platform, &mut pair).await, (401, 0), "an access token from before stays dead, the grant does not");
+    assert_eq!(
+        tries(&platform, &mut pair).await,
+        (401, 0),
+        "an access token from before stays dead, the grant does not"
+    );
     assert_eq!(tries(&platform, &mut pair).await, (200, 0), "nobody has to connect again");
     assert_eq!(ACME.exchange(&platform, &code).await.status, 200);
 }

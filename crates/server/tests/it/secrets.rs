@@ -197,8 +197,7 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// What a partner's program does with a code, mistakes included; the pair that is left.
 async fn redeem(platform: &Platform, story: &mut Story, code: &str) -> Pair {
     let token = |pairs: &[(&str, &str)]| Call::post("/oauth2/token").form(pairs);
-    let exchange =
-        [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", ACME.redirect_uri)];
+    let exchange = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", ACME.redirect_uri)];
     let exchange = [&exchange[..], &[("code_verifier", VERIFIER)]].concat();
     for call in [
         token(&exchange).basic("acme", WRONG_SECRET),
@@ -365,11 +364,13 @@ async fn c_01_what_is_random_is_long_enough_and_never_comes_twice() {
     // Bytes behind the text: 256 bits of a secret and a session, 128 of a browser; a code holds 128 of its family's.
     for (what, (seen, bytes)) in seen.iter().zip([32, 32, 16, 64]).enumerate() {
         assert_eq!(seen.len(), 1000, "kind {what}");
-        let bare = |text: &String| unbase64(text.strip_prefix("ts_sk_").or(text.strip_prefix("ts_ac_")).unwrap_or(text));
+        let bare =
+            |text: &String| unbase64(text.strip_prefix("ts_sk_").or(text.strip_prefix("ts_ac_")).unwrap_or(text));
         assert!(seen.iter().all(|text| bare(text).is_some_and(|raw| raw.len() >= bytes)), "kind {what}");
     }
     // No byte of a secret is fixed, and none is drawn from fewer values than there are.
-    let raw: Vec<Vec<u8>> = seen[0].iter().map(|text| unbase64(text.strip_prefix("ts_sk_").unwrap()).unwrap()).collect();
+    let raw: Vec<Vec<u8>> =
+        seen[0].iter().map(|text| unbase64(text.strip_prefix("ts_sk_").unwrap()).unwrap()).collect();
     for at in 0..32 {
         let values: HashSet<u8> = raw.iter().map(|bytes| bytes[at]).collect();
         assert!(values.len() > 200, "byte {at} has {} values in 1000", values.len());

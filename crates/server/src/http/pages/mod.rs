@@ -52,7 +52,9 @@ pub async fn home(State(edge): State<Edge>, request: Request) -> Response {
 /// The style sheet, the colours, the mark: each under the hash of its content.
 pub async fn asset(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    let Some(asset) = edge.look.find(path_part(&parts, 0)) else { return refused::page(&edge, &parts, Reason::NoSuchPage) };
+    let Some(asset) = edge.look.find(path_part(&parts, 0)) else {
+        return refused::page(&edge, &parts, Reason::NoSuchPage);
+    };
     let mut reply = reply::text(asset.media, asset.text.clone());
     let headers = reply.headers_mut();
     headers.remove(http::header::PRAGMA);

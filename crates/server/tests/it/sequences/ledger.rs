@@ -205,7 +205,8 @@ impl Ledger {
             must(known.issued > cut, "an access token from before its access was cut was accepted")?;
         }
         let node = &world.sqlite.node;
-        let opened: AccessToken = node.ring().open(&node.profile.token.prefixes.access, token, node.now()).expect("ours");
+        let opened: AccessToken =
+            node.ring().open(&node.profile.token.prefixes.access, token, node.now()).expect("ours");
         let most = UnixTime(opened.issued.0) + node.profile.token.access_life;
         must(node.now() < most, "an access token outlived its life")
     }
