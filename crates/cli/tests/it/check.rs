@@ -83,3 +83,28 @@ fn empty_texts_and_wrong_settings_are_told() {
     assert!(err.lines().any(|line| line.contains("empty.toml") && line.ends_with("`name` must not be empty")), "{err}");
     assert!(err.contains("config.toml: upstream = \"ftp://x\": not an address"), "{err}");
 }
+
+#[test]
+fn the_readmes_example_is_good_for_the_default_profile() {
+    let dir = Dir::new();
+    let profile = dir.file("acme.toml", include_str!("../../../../profiles/default.toml"));
+    let seed = dir.file("apps.toml", include_str!("../../../../docs/examples/apps.toml"));
+    let (code, out, err) = ended(causeway([&std::path::PathBuf::from("check"), &profile, &seed]));
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("apps.toml: a good seed") && !out.contains("warning"), "{out}");
+    // What the README's commands say of it.
+    let readme = include_str!("../../../../README.md");
+    for said in ["acme-booking:change-me-0123456789-0123456789", "admin@customer.example (password change-me-now)"] {
+        assert!(readme.contains(said), "{said}");
+    }
+    let mut serve = causeway(["serve", "--listen", "127.0.0.1:0"]);
+    serve.arg("--profile").arg(profile).arg("--seed").arg(seed).arg("--data").arg(dir.path("data"));
+    let running = crate::program::Running::start(serve, &dir.path("describe.json"));
+    let platform = running.platform();
+    assert_eq!(platform["apps"][0]["client_secret"], "change-me-0123456789-0123456789");
+    assert_eq!(
+        crate::program::get(platform["api_url"].as_str().unwrap(), "/v1/items").0,
+        401,
+        "the curl's route is there"
+    );
+}
