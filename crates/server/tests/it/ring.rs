@@ -26,8 +26,12 @@ fn write(path: &Path, text: &str) {
 
 /// A platform whose keys are in this file.
 async fn start(path: &Path) -> Platform {
+    start_as(Builder::new(), path).await
+}
+
+async fn start_as(builder: Builder, path: &Path) -> Platform {
     let path = path.to_owned();
-    Builder::new().tune(move |settings| settings.keys = KeysAt::File(path.clone())).start().await
+    builder.tune(move |settings| settings.keys = KeysAt::File(path.clone())).start().await
 }
 
 /// The same contents under another node's newest key.
@@ -147,19 +151,22 @@ async fn r_23_a_key_that_was_removed_is_503_and_never_a_false_no() {
 
 #[tokio::test]
 async fn r_23_a_key_file_that_is_not_good_replaces_nothing() {
-    let dir = TempDir::new();
-    let file = dir.0.join("keys");
-    write(&file, &text(&[1]));
-    let platform = start(&file).await;
-    let pair = ACME.connect(&platform, OLIVIA).await;
-    let swapped = KeyRing::line(1, &[9; 32]);
-    for (wrong, says) in [("", "holds no key"), ("1 short", "line 1"), (&swapped, "key 1 is not the one")] {
-        write(&file, wrong);
-        let why = platform.edge.node.rings.reload().await.unwrap_err();
-        assert!(why.contains(says) && !why.contains('\n'), "{why}");
+    // With data that say which keys made them, and with a store that does not.
+    for builder in [Builder::new(), Builder::new().model()] {
+        let dir = TempDir::new();
+        let file = dir.0.join("keys");
+        write(&file, &text(&[1]));
+        let platform = start_as(builder, &file).await;
+        let pair = ACME.connect(&platform, OLIVIA).await;
+        let swapped = KeyRing::line(1, &[9; 32]);
+        for (wrong, says) in [("", "holds no key"), ("1 short", "line 1"), (&swapped, "key 1 is ")] {
+            write(&file, wrong);
+            let why = platform.edge.node.rings.reload().await.unwrap_err();
+            assert!(why.contains(says) && !why.contains('\n'), "{why}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert!(platform.edge.node.rings.reload().await.is_err());
+        assert_eq!(sites(&platform, &pair.access).await, (200, 0));
+        assert_eq!(ACME.refresh(&platform, &pair.refresh).await.status, 200);
     }
-    std::fs::remove_file(&file).unwrap();
-    assert!(platform.edge.node.rings.reload().await.is_err());
-    assert_eq!(sites(&platform, &pair.access).await, (200, 0));
-    assert_eq!(ACME.refresh(&platform, &pair.refresh).await.status, 200);
 }
