@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use causeway_protocol::change::Sweep;
+use causeway_protocol::taken_back::may_leave;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{Change, Position, UnixTime};
-use causeway_storage::Store;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::flows::session;
 use crate::http::listen::stopped;
 use crate::node::Node;
 use crate::shared::{Edge, Shared};
@@ -23,10 +24,6 @@ const FLUSH_EVERY: Duration = Duration::from_secs(2);
 const TAIL_EVERY: Duration = Duration::from_millis(250);
 /// Rows of each kind in one sweep: short, so that no request waits behind it.
 const SWEEP_ROWS: u32 = 1_000;
-/// Sessions end after this, unused and in all. The pages' own limits are not longer.
-const SESSION: (Seconds, Seconds) = (Seconds(24 * 3600), Seconds(30 * 24 * 3600));
-/// Clocks of nodes may differ by so much (TOKENS 6).
-const SKEW: Seconds = Seconds(5);
 /// So many marks of the feed's position over one access life are kept.
 const MARKS: i64 = 64;
 
@@ -44,7 +41,7 @@ pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             _ = sweeps.tick() => {
                 sweep(&edge).await;
-                horizon.advance(&edge).await;
+                horizon.advance(&edge.node);
             }
             _ = flushes.tick() => flush(&edge).await,
             // "Never" must not stand on a page after the first call; what else was used goes in the same write.
@@ -61,8 +58,8 @@ pub async fn sweep(edge: &Shared) {
     let node = &edge.node;
     let change = Change::Sweep(Sweep {
         now: node.now(),
-        session_idle: SESSION.0,
-        session_absolute: SESSION.1,
+        session_idle: session::IDLE,
+        session_absolute: session::ABSOLUTE,
         refresh_idle: node.profile.token.refresh_life.idle,
         limit: SWEEP_ROWS,
     });
@@ -95,32 +92,21 @@ pub async fn flush(edge: &Shared) {
 #[derive(Debug, Default)]
 pub struct Horizon {
     marks: VecDeque<(UnixTime, Position)>,
-    life: Option<Seconds>,
 }
 
 impl Horizon {
     /// Takes a mark now, and forgets up to the newest mark that is older than the longest access life.
-    pub async fn advance(&mut self, edge: &Shared) {
-        let node = &edge.node;
-        let Some(life) = self.life(edge).await else { return };
-        let (now, head) = (node.now(), node.held.head());
+    pub fn advance(&mut self, node: &Node) {
+        let (now, head, life) = (node.now(), node.held.head(), node.longest_access_life);
         if self.marks.back().is_none_or(|(at, _)| now.since(*at) >= Seconds(life.0 / MARKS)) {
             self.marks.push_back((now, head));
         }
         let mut safe = None;
-        while self.marks.front().is_some_and(|(at, _)| now.since(*at) > Seconds(life.0 + SKEW.0)) {
+        while self.marks.front().is_some_and(|(at, _)| may_leave(*at, life, now)) {
             safe = self.marks.pop_front();
         }
         if let Some((_, position)) = safe {
             node.held.forget(position);
         }
-    }
-
-    /// The longest life that any access token was ever sealed with.
-    async fn life(&mut self, edge: &Shared) -> Option<Seconds> {
-        if self.life.is_none() {
-            self.life = edge.node.store.boot().await.ok().map(|boot| boot.longest_access_life);
-        }
-        self.life
     }
 }

@@ -8,6 +8,7 @@ use causeway_protocol::profile::Profile;
 use causeway_protocol::records::{App, Customer};
 use causeway_protocol::seal::{KeyRing, SealError, Sealed};
 use causeway_protocol::taken_back::TakenBack;
+use causeway_protocol::time::Seconds;
 use causeway_protocol::{Applied, Change, CustomerId, FamilyId, Outcome, Reason, Refusal, Row, UnixTime};
 use causeway_storage::{Engine, Store, StoreError, Stored};
 
@@ -39,6 +40,8 @@ pub struct Node {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// The longest life that any access token was ever sealed with, this profile's included.
+    pub longest_access_life: Seconds,
     /// Feed entries that this process wrote.
     pub take_backs: AtomicU64,
     /// True from a write that the store failed (the disk is full) to the next one that it took.
@@ -63,6 +66,7 @@ impl Node {
         store.apply(Change::RegisterScopes(words)).await?;
         store.apply(Change::RaiseAccessLife(profile.token.access_life)).await?;
         let boot = store.boot().await?;
+        let longest_access_life = boot.longest_access_life;
         let held = Held::new(TakenBack::new(boot.head, boot.cuts), boot.apps, boot.scopes);
         Ok(Self {
             profile,
@@ -72,6 +76,7 @@ impl Node {
             held,
             clock,
             entropy,
+            longest_access_life,
             take_backs: AtomicU64::new(0),
             writes_fail: AtomicBool::new(false),
             last_family: AtomicU64::new(0),

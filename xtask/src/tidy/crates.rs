@@ -67,7 +67,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         name: "causeway-cli",
-        may: &["causeway-protocol", "causeway-storage", "causeway-server", "causeway-vault", "causeway-hub"],
+        may: &["causeway-protocol", "causeway-server", "causeway-vault", "causeway-hub"],
         never: &["causeway-testkit"],
     },
     Wall {
