@@ -24,7 +24,7 @@ cargo xtask test [STEP…]                        everything CI runs; with names
 cargo xtask tidy                                the walls of the workspace, read from the tree itself
 cargo xtask generate [--check]                  generated docs: renew them, or fail when they are stale
 cargo xtask bench [--only NAME]… [--json FILE] [--seconds N] [--rounds N]
-cargo xtask prove NAME [SIZE]                   kill | power | sequences | growth: a long proof in full";
+cargo xtask prove NAME [SIZE]                   kill | power | sequences | growth | signatures | migrate: a long proof";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -16,6 +16,10 @@ pub(crate) enum Command {
     Serve(Given),
     /// Look for mistakes.
     Check(Vec<PathBuf>),
+    /// Who still calls with OAuth 1.0.
+    LegacyReport(crate::legacy::Options),
+    /// The partner's way out of OAuth 1.0.
+    Migrate(crate::migrate::Migrate),
     /// Print the settings.
     Config,
 }
@@ -42,6 +46,14 @@ pub(crate) fn read(line: impl Iterator<Item = OsString>) -> Result<Command, clap
         Some((name, mut found)) if name == "check" => {
             Command::Check(found.remove_many("file").map(Iterator::collect).unwrap_or_default())
         }
+        Some((name, mut found)) if name == "legacy" => match found.remove_subcommand() {
+            Some((_, mut found)) => Command::LegacyReport(crate::legacy::Options {
+                data: found.remove_one("data").unwrap_or_default(),
+                csv: found.get_flag("csv"),
+            }),
+            None => Command::Config,
+        },
+        Some((name, found)) if name == "migrate" => Command::Migrate(crate::migrate::options(found)),
         _ => Command::Config,
     })
 }
@@ -59,7 +71,25 @@ fn command() -> clap::Command {
                 Arg::new("file").value_name("FILE").num_args(1..).required(true).value_parser(value_parser!(PathBuf)),
             ),
         )
+        .subcommand(legacy())
+        .subcommand(crate::migrate::command())
         .subcommand(clap::Command::new("config").about("Print every setting of `serve` with its default."))
+}
+
+fn legacy() -> clap::Command {
+    let report = clap::Command::new("report")
+        .about("Who still calls with OAuth 1.0, with what, how often, and who is left to move.")
+        .arg(
+            flag("data", "DIR", "The platform's data directory. A server may be using it.")
+                .required(true)
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(Arg::new("csv").long("csv").action(ArgAction::SetTrue).help("For a spreadsheet."));
+    clap::Command::new("legacy")
+        .about("OAuth 1.0 on its way out.")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(report)
 }
 
 fn demo() -> clap::Command {

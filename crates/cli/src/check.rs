@@ -17,6 +17,8 @@ enum Kind {
     Profile,
     Seed,
     Settings,
+    /// A partner's list of platforms.
+    Platforms,
 }
 
 /// Checks the files in their order; seeds are compared with the profile among the files, and may name each other's
@@ -65,6 +67,12 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<(), Failure> {
             Err(found) => problems.extend(located(path, &found)),
         }
     }
+    for (path, ..) in read.iter().filter(|(_, kind, _)| *kind == Kind::Platforms) {
+        match causeway_vault::configured::open(path) {
+            Ok(_) => fine(path, "list of platforms"),
+            Err(found) => problems.extend(found),
+        }
+    }
     if problems.is_empty() { Ok(()) } else { Err(Failure::Problems(problems)) }
 }
 
@@ -90,7 +98,7 @@ fn shipped_for(path: &Path) -> Option<Profile> {
     profile::shipped(&path.file_stem()?.to_string_lossy())
 }
 
-/// Seeds and settings have keys that profiles have not. What has neither is read as a profile, the kind with the most
+/// Seeds, settings and lists of platforms have keys that profiles have not. What has neither is read as a profile, the kind with the most
 /// to say.
 fn kind(text: &str) -> Kind {
     let (table, _torn) = toml::de::DeTable::parse_recoverable(text);
@@ -98,6 +106,9 @@ fn kind(text: &str) -> Kind {
     let count = |keys: &mut dyn Iterator<Item = &str>| keys.filter(|key| has(key)).count();
     let seeds = count(&mut SEED_KEYS.into_iter());
     let settings = count(&mut SETTINGS.iter().map(|setting| setting.name));
+    if has("platforms") {
+        return Kind::Platforms;
+    }
     match (has("version"), seeds, settings) {
         (true, ..) | (false, 0, 0) => Kind::Profile,
         (false, seeds, settings) if seeds >= settings => Kind::Seed,

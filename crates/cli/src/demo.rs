@@ -10,9 +10,9 @@ use causeway_protocol::profile;
 use causeway_protocol::records::Role;
 use causeway_protocol::secret::Secret;
 use causeway_server::describe;
-use causeway_server::load_seed::SeedFile;
+use causeway_server::load_seed::{self, SeedFile};
 use causeway_server::platform::{KeysAt, Platform, Settings, StoreAt};
-use causeway_server::seed::{self, Seed};
+use causeway_server::seed::{self, Seed, SeedApp};
 use causeway_server::trust::{Cidr, TrustedProxies};
 use causeway_vault::Platform as Known;
 use serde_json::Map;
@@ -40,7 +40,9 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
     let hub = ports.take_both("the dashboard")?;
     let mut demo = Demo { hub_url: format!("http://localhost:{}", hub.port), platforms: Vec::new() };
     for (key, text) in seed::DEMOS {
-        demo.platforms.push(start(key, text, &demo.hub_url, &data.path, &mut ports).await?);
+        let running = start(key, text, &demo, &data.path, &mut ports).await?;
+        demo.meet(&running).await?;
+        demo.platforms.push(running);
     }
     let (url, vault) = (demo.hub_url.as_str(), data.path.join("hub"));
     let known = demo.platforms.iter().map(|running| running.as_partner(url)).collect();
@@ -85,16 +87,26 @@ struct Running {
 impl Running {
     /// What the partner has to know to connect: what a developer copies from the platform's console.
     fn as_partner(&self, hub_url: &str) -> Known {
+        self.known(self.seed.apps.first(), callback_url(hub_url, self.key))
+    }
+
+    /// The same for another platform of the demo, where this one has an app of that name. Where it returns to, it knows itself.
+    fn as_provider(&self, partner: &str) -> Option<Known> {
+        let app = self.seed.apps.iter().find(|app| app.client_id == partner)?;
+        Some(self.known(Some(app), String::new()))
+    }
+
+    fn known(&self, app: Option<&SeedApp>, redirect_uri: String) -> Known {
         let node = &self.platform.edge().node;
-        let app = self.seed.apps.first();
         Known {
             profile: node.profile.clone(),
             login_url: node.origins.login.clone(),
             api_url: node.origins.api.clone(),
+            token_url: None,
             issuer: node.origins.login.clone(),
             client_id: app.map(|app| app.client_id.clone()).unwrap_or_default(),
             client_secret: app.and_then(|app| Some(Secret::new(app.client_secret.as_ref()?.expose()))),
-            redirect_uri: callback_url(hub_url, self.key),
+            redirect_uri,
             scopes: app.map(|app| app.scopes.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
         }
     }
@@ -127,7 +139,7 @@ impl Running {
 async fn start(
     key: &'static str,
     text: &str,
-    hub_url: &str,
+    demo: &Demo,
     data: &Path,
     ports: &mut Ports,
 ) -> Result<Running, Failure> {
@@ -143,13 +155,31 @@ async fn start(
     // The demo is also a place to try forward-auth with a local nginx; what it says of itself is not believed otherwise.
     settings.askers =
         TrustedProxies(["127.0.0.0/8", "::1"].iter().filter_map(|block| Cidr::parse(block).ok()).collect());
-    settings.redirect_uri = Some(callback_url(hub_url, key));
+    settings.redirect_uri = Some(callback_url(&demo.hub_url, key));
+    settings.providers = demo.providers(key, &settings.profile.registration.providers);
     settings.seeds = vec![SeedFile::new(format!("demo/{key}.toml"), text, seed.clone())];
     let platform = Platform::start(settings).await.map_err(Failure::Problems)?;
     Ok(Running { key, seed, platform })
 }
 
 impl Demo {
+    /// What a platform that is a partner of others has to know of those that run already: each has an app of its name.
+    fn providers(&self, partner: &str, wanted: &[String]) -> Vec<Known> {
+        let offered = self.platforms.iter().filter(|running| wanted.iter().any(|key| key == running.key));
+        offered.filter_map(|running| running.as_provider(partner)).collect()
+    }
+
+    /// Tells the providers of a new platform where it stands: their apps return to its own pages.
+    async fn meet(&self, new: &Running) -> Result<(), Failure> {
+        let Some(vault) = &new.platform.edge().providers else { return Ok(()) };
+        for provider in vault.platforms() {
+            let Some(running) = self.platforms.iter().find(|running| running.key == provider.key()) else { continue };
+            let (node, uris) = (&running.platform.edge().node, [provider.redirect_uri.clone()]);
+            load_seed::set_redirect_uris(node, &provider.client_id, &uris).await.map_err(problem)?;
+        }
+        Ok(())
+    }
+
     /// Who has the dashboard: the maker of the first app.
     fn partner_name(&self) -> String {
         let app = self.platforms.first().and_then(|running| running.seed.apps.first());

@@ -31,6 +31,12 @@ pub(crate) fn quiet() {
     install(subscriber.with_ansi(false).with_writer(Lines::start()).finish());
 }
 
+/// Only what failed here, for people.
+pub(crate) fn errors() {
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::ERROR).with_target(false).without_time();
+    install(subscriber.with_ansi(false).with_writer(Lines::start()).finish());
+}
+
 fn install(subscriber: impl tracing::Subscriber + Send + Sync) {
     // It fails only when there is one already; then that one stays.
     let _already_installed = tracing::subscriber::set_global_default(subscriber);

@@ -4,7 +4,9 @@
 mod args;
 mod check;
 mod demo;
+mod legacy;
 mod logging;
+mod migrate;
 mod partner;
 mod serve;
 mod stop;
@@ -21,6 +23,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub(crate) enum Failure {
     /// Bad configuration, a bad file, a taken port: one line each. Exit 2.
     Problems(Vec<String>),
+    /// It went well as far as it went, and something is left to do: what, and how to go on. Exit 1.
+    Unfinished(String),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
         Command::Demo(options) => run(demo::run(options)),
         Command::Serve(flags) => run(serve::run(flags)),
         Command::Check(files) => check::run(&files),
+        Command::LegacyReport(options) => run(legacy::report(options)),
+        Command::Migrate(wish) => run(migrate::migrate(wish)),
         Command::Config => {
             terminal::out(&causeway_server::config::manual());
             Ok(())
@@ -47,6 +53,10 @@ fn main() -> ExitCode {
         Err(Failure::Problems(problems)) => {
             problems.iter().for_each(|problem| terminal::err(&format!("causeway: {problem}")));
             ExitCode::from(2)
+        }
+        Err(Failure::Unfinished(what)) => {
+            terminal::err(&format!("causeway: {what}"));
+            ExitCode::FAILURE
         }
     }
 }

@@ -30,7 +30,7 @@ struct Source;
 
 impl CustomerSource for Source {
     async fn load(&self, id: CustomerId) -> Result<Option<Customer>, Unavailable> {
-        let site = |n: i64| Site { id: SiteId(n), external_id: n.to_string(), name: String::new(), active: true };
+        let site = |n: i64| Site { id: SiteId(n), external_id: n.to_string(), name: String::new(), active: true, creator: None };
         let sites = vec![site(1), site(2), site(3)];
         Ok(Some(Customer { id, external_id: id.to_string(), name: String::new(), active: true, sites }))
     }
@@ -73,6 +73,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         secrets: Vec::new(),
         redirect_uris: Vec::new(),
         scopes: all,
+        registered_by: None,
+        home: None,
+        providers: Vec::new(),
+        logo: None,
+        review_note: String::new(),
     };
     for budget in &mut profile.api.budgets {
         budget.requests = 1_000_000_000;

@@ -25,8 +25,20 @@ type Key = (CustomerId, AppId);
 /// For each budget, the time at which it will be whole again ("theoretical arrival time"), in nanoseconds.
 type Cell = [u64; MAX_BUDGETS];
 
+/// What is left of a budget: of several, the one that ends first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// So many calls are in a whole one.
+    pub limit: u32,
+    /// So many pass now.
+    pub remaining: u32,
+    /// It is whole again after this, if nobody calls meanwhile.
+    pub whole_in: Seconds,
+}
+
 #[derive(Clone, Copy)]
 struct Rate {
+    requests: u32,
     /// What one call costs.
     cost: u64,
     /// How far ahead a customer may be: the whole period.
@@ -37,15 +49,16 @@ impl Budgets {
     pub(crate) fn new(budgets: &[Budget], key: BudgetKey) -> Self {
         let rate = |budget: &Budget| {
             let ahead = budget.per.0.unsigned_abs().saturating_mul(1_000_000_000);
-            Rate { cost: (ahead / u64::from(budget.requests.max(1))).max(1), ahead }
+            let requests = budget.requests.max(1);
+            Rate { requests, cost: (ahead / u64::from(requests)).max(1), ahead }
         };
         Self { rules: budgets.iter().take(MAX_BUDGETS).map(rate).collect(), key, cells: Sharded::new() }
     }
 
-    /// Takes one call off every budget; or off none, and says how long until all have room.
-    pub(crate) fn take(&self, customer: CustomerId, app: AppId, monotonic_nanos: u64) -> Result<(), Seconds> {
+    /// Takes one call off every budget and says what is left; or off none, and says how long until all have room.
+    pub(crate) fn take(&self, customer: CustomerId, app: AppId, monotonic_nanos: u64) -> Result<Option<Left>, Spent> {
         if self.rules.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let key = match self.key {
             BudgetKey::Customer => (customer, AppId(0)),
@@ -58,20 +71,45 @@ impl Budgets {
             *whole_at = (*whole_at).max(monotonic_nanos).saturating_add(rate.cost);
             wait = wait.max(whole_at.saturating_sub(monotonic_nanos).saturating_sub(rate.ahead));
         }
+        let left = self.left(&next, monotonic_nanos);
         if wait > 0 {
-            return Err(Seconds(wait.div_ceil(1_000_000_000).min(i64::MAX as u64) as i64));
+            return Err(Spent { wait: seconds(wait), left: left.map(|left| Left { remaining: 0, ..left }) });
         }
         if cells.len() >= MAX_CELLS && !cells.contains_key(&key) {
             sweep(&mut cells, monotonic_nanos);
         }
         cells.insert(key, next);
-        Ok(())
+        Ok(left)
+    }
+
+    /// The budget with the least left after this call.
+    fn left(&self, cell: &Cell, now: u64) -> Option<Left> {
+        let of = |(rate, whole_at): (&Rate, &u64)| {
+            let ahead = whole_at.saturating_sub(now);
+            let remaining = u32::try_from(rate.ahead.saturating_sub(ahead) / rate.cost).unwrap_or(u32::MAX);
+            Left { limit: rate.requests, remaining, whole_in: seconds(ahead) }
+        };
+        self.rules.iter().zip(cell).map(of).min_by_key(|left| left.remaining)
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
         self.cells.each().map(|cells| cells.len()).sum()
     }
+}
+
+/// A budget that had no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// When the call will pass.
+    pub(crate) wait: Seconds,
+    /// Of the budget that ended first.
+    pub(crate) left: Option<Left>,
+}
+
+/// Nanoseconds as whole seconds, never too few.
+fn seconds(nanos: u64) -> Seconds {
+    Seconds(nanos.div_ceil(1_000_000_000).min(i64::MAX as u64) as i64)
 }
 
 /// Drops the cells that are whole; if that makes too little room, the eighth that will be whole first.
@@ -104,7 +142,7 @@ mod tests {
     }
 
     fn take(budgets: &Budgets, customer: i64, at: u64) -> Result<(), i64> {
-        budgets.take(CustomerId(customer), AppId(1), at).map_err(|wait| wait.0)
+        budgets.take(CustomerId(customer), AppId(1), at).map(drop).map_err(|spent| spent.wait.0)
     }
 
     #[test]
@@ -117,6 +155,18 @@ mod tests {
         assert!((0..10).all(|_| take(&budgets, 1, 9 * SECOND).is_ok()), "idle time gives a whole budget, never more");
         assert!(take(&budgets, 1, 9 * SECOND).is_err());
         assert_eq!(take(&budgets, 2, 9 * SECOND), Ok(()), "another customer's budget is its own");
+    }
+
+    #[test]
+    fn bg_13_what_is_left_counts_down_to_nothing_and_comes_back() {
+        let budgets = budgets(&[(3, 3), (100, 60)], BudgetKey::Customer);
+        let left = |at: u64| match budgets.take(CustomerId(1), AppId(1), at) {
+            Ok(left) => left.map(|left| (left.limit, left.remaining, left.whole_in.0)),
+            Err(spent) => spent.left.map(|left| (left.limit, left.remaining, -1)),
+        };
+        assert_eq!([left(0), left(0), left(0)], [Some((3, 2, 1)), Some((3, 1, 2)), Some((3, 0, 3))]);
+        assert_eq!(left(0), Some((3, 0, -1)));
+        assert_eq!(left(2 * SECOND), Some((3, 1, 2)));
     }
 
     #[test]

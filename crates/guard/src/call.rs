@@ -8,8 +8,11 @@ use http::HeaderMap;
 
 use causeway_protocol::records::{App, Customer, Site};
 use causeway_protocol::token::Bearer;
-use causeway_protocol::{ConnectionId, CustomerId, Position, ScopeSet, UnixTime, UserId};
+use causeway_protocol::{
+    ApiKeyId, AudienceId, ConnectionId, ConsumerId, CustomerId, Position, ScopeSet, Subject, UnixTime, UserId,
+};
 
+use crate::budget::Left;
 use crate::query::Given;
 
 /// One API call, as it came.
@@ -29,12 +32,82 @@ pub struct Call<'a> {
     pub monotonic_nanos: u64,
 }
 
+/// By what a call is made.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// An access token of an app.
+    Token {
+        /// What it says.
+        bearer: Bearer,
+        /// Whose it is.
+        app: Arc<App>,
+    },
+    /// A signature of an OAuth 1.0 consumer (RFC 5849).
+    Consumer(ConsumerId),
+    /// An API key of a customer.
+    ApiKey(ApiKeyId),
+}
+
+/// Who calls: what a good token says, or what a node found out about a signature or an API key.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    /// By what.
+    pub credential: Credential,
+    /// Whose data.
+    pub customer: CustomerId,
+    /// For whom it acts; [`UserId::NOBODY`] where no person allowed it.
+    pub user: UserId,
+    /// What it may do, as things stand now.
+    pub scopes: ScopeSet,
+}
+
+impl Identified {
+    /// Everything whose taking back ends it. Something that is looked up at every call has no position of its own: it is as
+    /// fresh as the newest entry, and only switches count.
+    pub(crate) fn subjects(&self, audience: AudienceId) -> (Position, [Subject; 6]) {
+        let standing = |own: Subject| {
+            let all: Subject = audience.into();
+            (Position(i64::MAX), [own, self.customer.into(), self.user.into(), all, all, all])
+        };
+        match &self.credential {
+            Credential::Token { bearer, .. } => (bearer.as_of, bearer.subjects(audience)),
+            Credential::Consumer(id) => standing((*id).into()),
+            Credential::ApiKey(id) => standing((*id).into()),
+        }
+    }
+
+    /// The app that calls, where one does.
+    pub fn app(&self) -> Option<&Arc<App>> {
+        match &self.credential {
+            Credential::Token { app, .. } => Some(app),
+            Credential::Consumer(_) | Credential::ApiKey(_) => None,
+        }
+    }
+
+    /// Under which connection, where there is one.
+    pub fn connection(&self) -> Option<ConnectionId> {
+        match &self.credential {
+            Credential::Token { bearer, .. } => Some(bearer.connection),
+            Credential::Consumer(_) | Credential::ApiKey(_) => None,
+        }
+    }
+}
+
+/// What a call carries to say who makes it, before anybody looked whether it is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carried<'a> {
+    /// An access token, or nothing at all: [`crate::Guard::begin`] deals with both.
+    Token,
+    /// Parameters of OAuth 1.0, in the header or in the query.
+    OAuth1,
+    /// An API key.
+    ApiKey(&'a str),
+}
+
 /// A call whose token is good for its route. Site and budget are still open.
 #[derive(Debug)]
 pub struct Admitted {
-    pub(crate) bearer: Bearer,
-    pub(crate) app: Arc<App>,
-    pub(crate) scopes: ScopeSet,
+    pub(crate) who: Identified,
     pub(crate) route: usize,
     pub(crate) item: Option<Range<usize>>,
     pub(crate) wants_body: bool,
@@ -57,20 +130,25 @@ impl Admitted {
 /// A call that may go on: who makes it, for whom, with what. Only a check makes one.
 #[derive(Clone, Debug)]
 pub struct Pass {
-    pub(crate) bearer: Bearer,
-    pub(crate) app: Arc<App>,
+    pub(crate) who: Identified,
     pub(crate) customer: Arc<Customer>,
-    pub(crate) scopes: ScopeSet,
     pub(crate) route: usize,
     pub(crate) item: Option<Range<usize>>,
     /// Which of the customer's sites, by index.
     pub(crate) site: Option<usize>,
+    /// What is left of the budget.
+    pub(crate) left: Option<Left>,
 }
 
 impl Pass {
-    /// Whose app calls.
-    pub fn app(&self) -> &App {
-        &self.app
+    /// By what the call is made.
+    pub fn credential(&self) -> &Credential {
+        &self.who.credential
+    }
+
+    /// Whose app calls; `None` for a 1.0 signature or an API key.
+    pub fn app(&self) -> Option<&App> {
+        self.who.app().map(AsRef::as_ref)
     }
 
     /// Whose data it reaches.
@@ -78,19 +156,19 @@ impl Pass {
         &self.customer
     }
 
-    /// Who allowed it.
+    /// Who allowed it; [`UserId::NOBODY`] where no person did.
     pub fn user(&self) -> UserId {
-        self.bearer.user
+        self.who.user
     }
 
-    /// Under which connection.
-    pub fn connection(&self) -> ConnectionId {
-        self.bearer.connection
+    /// Under which connection; `None` for a 1.0 signature or an API key.
+    pub fn connection(&self) -> Option<ConnectionId> {
+        self.who.connection()
     }
 
     /// What it may do, as things stand now: the intersection of the token's scopes and the app's.
     pub fn scopes(&self) -> ScopeSet {
-        self.scopes
+        self.who.scopes
     }
 
     /// The site of this call, if it is about one.
@@ -101,6 +179,11 @@ impl Pass {
     /// Every site that calls like this one may be made for.
     pub fn active_sites(&self) -> impl Iterator<Item = &Site> {
         self.customer.sites.iter().filter(|site| site.active)
+    }
+
+    /// What is left of the budget after this call; `None` where there is none.
+    pub fn left(&self) -> Option<Left> {
+        self.left
     }
 
     /// The index of the matched route in the profile's list.

@@ -6,17 +6,16 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 
 use causeway_protocol::profile::{ApiRules, Profile, SitePlace};
-use causeway_protocol::records::{App, AppStatus};
 use causeway_protocol::seal::{KeyRing, SealError};
 use causeway_protocol::taken_back::{PERMITTED_SKEW, Verdict};
 use causeway_protocol::time::Seconds;
-use causeway_protocol::token::{AccessToken, Bearer};
-use causeway_protocol::{AudienceId, Position, Reason, UnixTime};
+use causeway_protocol::token::AccessToken;
+use causeway_protocol::{AppId, AudienceId, Position, Reason, UnixTime};
 
 use crate::body;
 use crate::budget::Budgets;
-use crate::call::{Admitted, Call, Pass};
-use crate::credential;
+use crate::call::{Admitted, Call, Carried, Credential, Identified, Pass};
+use crate::credential::{self, Foreign};
 use crate::denied::Denied;
 use crate::held::{CustomerSource, Held};
 use crate::query::{Given, Query};
@@ -37,6 +36,7 @@ pub struct Guard {
     audience: AudienceId,
     api: ApiRules,
     site_parameter: Option<Arc<str>>,
+    foreign: Foreign,
     routes: Routes,
     budgets: Budgets,
 }
@@ -50,17 +50,48 @@ impl Guard {
             audience: AudienceId(0),
             api: profile.api.clone(),
             site_parameter: profile.api.site_parameter.as_deref().map(Arc::from),
+            foreign: Foreign::of(profile),
             routes: Routes::new(profile),
             budgets: Budgets::new(&profile.api.budgets, profile.api.budget_key),
         }
     }
 
-    /// Who calls, and may they call this route at all? The order is a defence: nothing about routes, scopes or sites is told
-    /// to anybody without a good token.
+    /// What the call carries. Two credentials are an error, whichever (TOKENS 7).
+    pub fn carried<'a>(&self, call: &Call<'a>) -> Result<Carried<'a>, Denied> {
+        credential::carried(call.headers, call.query, &self.foreign)
+    }
+
+    /// Who calls with a token, and may they call this route at all? The order is a defence: nothing about routes, scopes or
+    /// sites is told to anybody without a good token.
     pub fn begin(&self, call: &Call<'_>, held: &Held, ring: &KeyRing) -> Result<Admitted, Denied> {
         let query = Query::read(call.query, self.site_parameter.as_deref());
         let text = credential::bearer(call.headers, &query)?;
-        let Good { token, app, judged_at } = self.token(text, call.now, held, ring)?;
+        let (who, judged_at) = self.token(text, call.now, held, ring)?;
+        self.admit(call, who, judged_at, query, held)
+    }
+
+    /// The same for somebody whom the node identified: a verified OAuth 1.0 signature, or an API key.
+    pub fn begin_as(&self, call: &Call<'_>, who: Identified, held: &Held) -> Result<Admitted, Denied> {
+        let query = Query::read(call.query, self.site_parameter.as_deref());
+        let judged_at = self.live(&who, held)?;
+        self.admit(call, who, judged_at, query, held)
+    }
+
+    /// Who a token stands for, without any route: for the userinfo endpoint.
+    pub fn identify(&self, call: &Call<'_>, held: &Held, ring: &KeyRing) -> Result<Identified, Denied> {
+        let query = Query::read(call.query, None);
+        let text = credential::bearer(call.headers, &query)?;
+        self.token(text, call.now, held, ring).map(|(who, _)| who)
+    }
+
+    fn admit(
+        &self,
+        call: &Call<'_>,
+        who: Identified,
+        judged_at: Position,
+        query: Query,
+        held: &Held,
+    ) -> Result<Admitted, Denied> {
         let (route, item) = match self.routes.find(call.method, call.path) {
             Found::Route(route, item) => (route, item),
             Found::OtherMethod(allow) => {
@@ -74,18 +105,13 @@ impl Guard {
             return Err(Denied::from(Reason::ParameterMalformed).about("_method"));
         }
         let registry = held.scopes();
-        // TOKENS 2: the token is an upper bound; what the app may do now is the other half. A narrowed connection has
-        // `cut_access`, so its older tokens are dead already.
-        let scopes = token.scopes.intersect(app.scopes);
-        if self.routes.wanted(route, &registry).is_some_and(|wanted| !wanted.touches(scopes)) {
+        if self.routes.wanted(route, &registry).is_some_and(|wanted| !wanted.touches(who.scopes)) {
             let scope = self.routes.scope_to_name(route, &registry);
             let detail = Some(scope.clone());
             return Err(Denied { scope: Some(scope), detail, ..Denied::from(Reason::ScopeInsufficient) });
         }
         Ok(Admitted {
-            bearer: token.bearer,
-            app,
-            scopes,
+            who,
             route,
             item,
             wants_body: self.wants_body(call, self.routes.rule(route).site),
@@ -110,7 +136,13 @@ impl Guard {
 
     /// Is the token good, and at which position of the feed was that so? Every no is the same `TokenInvalid` (SECURITY BG-04);
     /// not knowing is none (BG-09).
-    fn token(&self, text: &str, now: UnixTime, held: &Held, ring: &KeyRing) -> Result<Good, Denied> {
+    fn token(
+        &self,
+        text: &str,
+        now: UnixTime,
+        held: &Held,
+        ring: &KeyRing,
+    ) -> Result<(Identified, Position), Denied> {
         let token: AccessToken = ring.open(&self.prefix, text, now).map_err(|error| match error {
             SealError::UnknownKey(_) => Denied { retry_after: Some(NOT_READY), ..Denied::from(Reason::KeyUnknown) },
             SealError::Junk | SealError::Forged => Reason::TokenInvalid.into(),
@@ -119,14 +151,22 @@ impl Guard {
         if now >= token.expires_at() || token.issued > now + PERMITTED_SKEW || token.audience != self.audience {
             return Err(Reason::TokenInvalid.into());
         }
-        let judged_at = self.live(&token.bearer, held)?;
-        let app = held.app(token.bearer.app).filter(|app| app.active && app.status == AppStatus::Approved);
-        Ok(Good { token, app: app.ok_or(Denied::from(Reason::TokenInvalid))?, judged_at })
+        let bearer = token.bearer;
+        let app = held.app(bearer.app).filter(|app| app.serves(bearer.customer));
+        let app = app.ok_or(Denied::from(Reason::TokenInvalid))?;
+        // TOKENS 2: the token is an upper bound; what the app may do now is the other half. A narrowed connection has
+        // `cut_access`, so its older tokens are dead already.
+        let scopes = token.scopes.intersect(app.scopes);
+        let (customer, user) = (bearer.customer, bearer.user);
+        let who = Identified { credential: Credential::Token { bearer, app }, customer, user, scopes };
+        let judged_at = self.live(&who, held)?;
+        Ok((who, judged_at))
     }
 
-    /// Is nothing that the token names taken back or off? Answers as of when.
-    fn live(&self, bearer: &Bearer, held: &Held) -> Result<Position, Denied> {
-        match held.judge(bearer.as_of, bearer.subjects(self.audience)) {
+    /// Is nothing that the caller names taken back or off? Answers as of when.
+    fn live(&self, who: &Identified, held: &Held) -> Result<Position, Denied> {
+        let (as_of, subjects) = who.subjects(self.audience);
+        match held.judge(as_of, subjects) {
             Ok((Verdict::Live, position)) => Ok(position),
             Ok(_) => Err(Reason::TokenInvalid.into()),
             Err(_) => Err(not_ready()),
@@ -135,11 +175,11 @@ impl Guard {
 
     /// For which site, and is there budget? The customer is asked of `source` once, then held.
     pub async fn finish(&self, call: Admitted, held: &Held, source: &impl CustomerSource) -> Result<Pass, Denied> {
-        let customer = held.customer(call.bearer.customer, source).await.map_err(|_| not_ready())?;
+        let customer = held.customer(call.who.customer, source).await.map_err(|_| not_ready())?;
         let customer = customer.filter(|customer| customer.active).ok_or(Denied::from(Reason::TokenInvalid))?;
         // A body or the customer may have been waited for: what was taken back meanwhile counts (SECURITY BG-07).
         if held.head() != call.judged_at {
-            self.live(&call.bearer, held)?;
+            self.live(&call.who, held)?;
         }
         let rules = site::Rules {
             parameter: self.site_parameter.as_deref(),
@@ -147,11 +187,12 @@ impl Guard {
             place: self.routes.rule(call.route).site,
         };
         let site = site::choose(rules, &call.in_query, &call.in_body, &customer)?;
-        self.budgets
-            .take(customer.id, call.bearer.app, call.monotonic_nanos)
-            .map_err(|wait| Denied { retry_after: Some(wait), ..Denied::from(Reason::BudgetSpent) })?;
-        let Admitted { bearer, app, scopes, route, item, .. } = call;
-        Ok(Pass { bearer, app, customer, scopes, route, item, site })
+        let left = self
+            .budgets
+            .take(customer.id, call.who.app().map_or(AppId(0), |app| app.id), call.monotonic_nanos)
+            .map_err(|no| Denied { retry_after: Some(no.wait), left: no.left, ..Denied::from(Reason::BudgetSpent) })?;
+        let Admitted { who, route, item, .. } = call;
+        Ok(Pass { who, customer, route, item, site, left })
     }
 
     /// Both halves at once, for callers that have no body to show (forward-auth): the site is what the query says.
@@ -167,21 +208,13 @@ impl Guard {
 
     /// The answer to a call that does not pass, in the profile's shape.
     pub fn reply(&self, denied: &Denied) -> Response<Bytes> {
-        reply::denied(denied, self.api.errors, &self.name)
+        reply::denied(denied, &self.api, &self.name)
     }
 
     /// The profile's rules that it was made of.
     pub fn api(&self) -> &ApiRules {
         &self.api
     }
-}
-
-/// A token that is good, and what it is good for.
-struct Good {
-    token: AccessToken,
-    app: Arc<App>,
-    /// Where the feed stood.
-    judged_at: Position,
 }
 
 impl Admitted {

@@ -4,12 +4,99 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use causeway_protocol::Reason;
+use causeway_protocol::profile::{ApiKeyRules, Profile};
 
+use crate::call::Carried;
 use crate::denied::Denied;
 use crate::query::Query;
 
 /// Schemes that are credentials, only not ours (RFC 7617, RFC 5849).
 const OTHERS: [&[u8]; 2] = [b"basic", b"oauth"];
+
+/// Which credentials besides tokens a platform takes.
+pub(crate) struct Foreign {
+    oauth1: bool,
+    keys: Option<ApiKeyRules>,
+}
+
+impl Foreign {
+    pub(crate) fn of(profile: &Profile) -> Self {
+        Self { oauth1: profile.oauth1.is_some(), keys: profile.api_keys.clone() }
+    }
+}
+
+/// What a call carries. A platform without anything but tokens never looks; a plain bearer token is found by its scheme alone.
+pub(crate) fn carried<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&'a str>,
+    foreign: &Foreign,
+) -> Result<Carried<'a>, Denied> {
+    if !foreign.oauth1 && foreign.keys.is_none() {
+        return Ok(Carried::Token);
+    }
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let header = values.next().map(|value| value.as_bytes());
+    if values.next().is_some() {
+        return Err(Reason::CredentialsTwice.into());
+    }
+    let scheme = |word: &[u8]| header.is_some_and(|text| text.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word)));
+    let signed = foreign.oauth1 && (scheme(b"oauth ") || Query::read(query, None).oauth);
+    let key = match &foreign.keys {
+        Some(rules) => api_key(headers, query, header, rules)?,
+        None => None,
+    };
+    match (signed, key) {
+        (true, None) if scheme(b"bearer ") => Err(Reason::CredentialsTwice.into()),
+        (true, None) => Ok(Carried::OAuth1),
+        (true, Some(_)) => Err(Reason::CredentialsTwice.into()),
+        (false, Some(key)) => Ok(Carried::ApiKey(key)),
+        (false, None) => Ok(Carried::Token),
+    }
+}
+
+/// The API key of a call, from the one place where it stands.
+fn api_key<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&'a str>,
+    authorization: Option<&'a [u8]>,
+    rules: &ApiKeyRules,
+) -> Result<Option<&'a str>, Denied> {
+    let mut found: Option<&'a str> = None;
+    let mut take = |key: &'a str| match found.replace(key) {
+        Some(_) => Err(Denied::from(Reason::CredentialsTwice)),
+        None => Ok(()),
+    };
+    let mut others = authorization.is_some_and(|text| !text.is_empty());
+    if let Some(prefix) = &rules.bearer_prefix {
+        let text = authorization.and_then(|text| std::str::from_utf8(text).ok());
+        let behind = text.filter(|text| text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer ")));
+        if let Some(key) = behind.map(|text| text[7..].trim()).filter(|key| key.starts_with(prefix.as_str())) {
+            others = false;
+            take(key)?;
+        }
+    }
+    if let Some(name) = &rules.header {
+        for value in headers.get_all(name.as_str()) {
+            take(value.to_str().map_err(|_| Reason::CredentialsMalformed)?.trim())?;
+        }
+    }
+    if let Some(name) = &rules.query {
+        // Keys are plain ASCII: what is escaped is none of ours, and will not be found.
+        for pair in query.unwrap_or_default().split('&') {
+            if let Some((_, key)) = pair.split_once('=').filter(|(known, _)| known == name) {
+                take(key)?;
+            }
+        }
+    }
+    match found {
+        Some(_) if others => Err(Reason::CredentialsTwice.into()),
+        Some(key) if key.is_empty() || key.len() > MAX_KEY => Err(Reason::CredentialsMalformed.into()),
+        found => Ok(found),
+    }
+}
+
+/// The longest API key, in bytes.
+const MAX_KEY: usize = 256;
 
 /// The bearer token (RFC 6750 2.1). Two credentials are an error, whichever (2, SECURITY BG-02, BG-12); a URL is no place for
 /// one; a credential of a known other kind is none.
@@ -113,5 +200,55 @@ mod tests {
         assert_eq!(read(&[b"Bearer abc", oauth], None), Err(Reason::CredentialsTwice));
         assert_eq!(read(&[b"Bearer abc"], Some("oauth_signature=x")), Err(Reason::CredentialsTwice));
         assert_eq!(read(&[b"Bearer abc"], Some("page=2&oauth%5Fnonce=x")), Err(Reason::CredentialsTwice));
+    }
+
+    fn carried_by(headers: &[(&'static str, &'static str)], query: Option<&'static str>) -> Result<String, Reason> {
+        let map: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let keys = ApiKeyRules {
+            query: Some("apiKey".to_owned()),
+            header: Some("x-api-key".to_owned()),
+            bearer_prefix: Some("live_sk_".to_owned()),
+            scopes: Vec::new(),
+        };
+        let foreign = Foreign { oauth1: true, keys: Some(keys) };
+        let found = carried(&map, query, &foreign).map_err(|denied| denied.reason)?;
+        Ok(match found {
+            Carried::Token => "token".to_owned(),
+            Carried::OAuth1 => "signed".to_owned(),
+            Carried::ApiKey(key) => format!("key {key}"),
+        })
+    }
+
+    #[test]
+    fn cal_10_bg_12_a_call_carries_one_credential_wherever_it_stands() {
+        let is = |headers: &[(&'static str, &'static str)], query, wanted: &str| {
+            assert_eq!(carried_by(headers, query).as_deref(), Ok(wanted), "{headers:?} {query:?}");
+        };
+        is(&[], None, "token");
+        is(&[("authorization", "Bearer abc")], Some("a=b"), "token");
+        is(&[("authorization", "Bearer live_sk_1")], None, "key live_sk_1");
+        is(&[("authorization", "bearer live_sk_1")], None, "key live_sk_1");
+        is(&[("x-api-key", "k1")], None, "key k1");
+        is(&[], Some("a=b&apiKey=k1"), "key k1");
+        is(&[("authorization", "OAuth oauth_consumer_key=\"k\"")], None, "signed");
+        is(&[], Some("oauth_consumer_key=k"), "signed");
+        let twice = |headers: &[(&'static str, &'static str)], query| {
+            assert_eq!(carried_by(headers, query), Err(Reason::CredentialsTwice), "{headers:?} {query:?}");
+        };
+        twice(&[("authorization", "Bearer abc"), ("x-api-key", "k1")], None);
+        twice(&[("authorization", "Bearer abc")], Some("apiKey=k1"));
+        twice(&[("authorization", "Bearer live_sk_1"), ("x-api-key", "k1")], None);
+        twice(&[("x-api-key", "k1")], Some("apiKey=k1"));
+        twice(&[("x-api-key", "k1"), ("x-api-key", "k2")], None);
+        twice(&[], Some("apiKey=k1&apiKey=k2"));
+        twice(&[("x-api-key", "k1")], Some("oauth_consumer_key=k"));
+        twice(&[("authorization", "Bearer abc")], Some("oauth_consumer_key=k"));
+        twice(&[("authorization", "OAuth a=\"b\""), ("x-api-key", "k1")], None);
+        for (headers, query) in [(&[("x-api-key", "")][..], None), (&[], Some("apiKey="))] {
+            assert_eq!(carried_by(headers, query), Err(Reason::CredentialsMalformed), "{headers:?} {query:?}");
+        }
     }
 }

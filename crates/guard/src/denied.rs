@@ -3,6 +3,8 @@
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{Reason, Refusal};
 
+use crate::budget::Left;
+
 /// Why a call does not pass, and what its answer must say besides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
@@ -16,11 +18,13 @@ pub struct Denied {
     pub retry_after: Option<Seconds>,
     /// The methods that the resource takes (RFC 9110 15.5.6).
     pub allow: Option<String>,
+    /// What is left of the budget, where that is why.
+    pub left: Option<Left>,
 }
 
 impl From<Reason> for Denied {
     fn from(reason: Reason) -> Self {
-        Self { reason, detail: None, scope: None, retry_after: None, allow: None }
+        Self { reason, detail: None, scope: None, retry_after: None, allow: None, left: None }
     }
 }
 

@@ -49,13 +49,13 @@ impl Pass {
     pub fn identity(&self, scopes: &Scopes) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let customer = self.customer();
         [
-            (APP, Some(value(&self.app().client_id))),
+            (APP, self.app().map(|app| value(&app.client_id))),
             (CUSTOMER, Some(value(&customer.external_id))),
             (USER, Some(HeaderValue::from(self.user().0))),
             (SITE, self.site().map(|site| value(&site.external_id))),
             (SITES, Some(self.sites())),
             (SCOPES, Some(value(&scopes.text(self.scopes())))),
-            (CONNECTION, Some(HeaderValue::from(self.connection().0))),
+            (CONNECTION, self.connection().map(|connection| HeaderValue::from(connection.0))),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))

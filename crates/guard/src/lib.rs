@@ -27,7 +27,8 @@ mod routes;
 mod sharded;
 mod site;
 
-pub use call::{Admitted, Call, Pass, Reach, Tenant};
+pub use budget::Left;
+pub use call::{Admitted, Call, Carried, Credential, Identified, Pass, Reach, Tenant};
 pub use check::{Guard, MAX_SITE_BODY};
 pub use denied::Denied;
 pub use held::{CustomerSource, Held, Unavailable};

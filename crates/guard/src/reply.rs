@@ -3,19 +3,24 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
-use causeway_protocol::profile::ErrorShape;
+use causeway_protocol::profile::{ApiRules, ErrorShape};
 use causeway_protocol::refusal::{WireError, allowed_ascii};
 use causeway_protocol::{Reason, Refusal};
 
+use crate::budget::Left;
 use crate::denied::Denied;
 
 /// The true status of a refusal that a proxy can only pass on as 403 (CONTRACTS, "Forward-auth").
 const X_CAUSEWAY_STATUS: HeaderName = HeaderName::from_static("x-causeway-status");
 /// Its `Retry-After`.
 const X_CAUSEWAY_RETRY_AFTER: HeaderName = HeaderName::from_static("x-causeway-retry-after");
+/// How many calls are in a budget, how many of them are left, and when it is whole again (`api.budget_headers`).
+const RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RATE_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// How an answer of ours ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +34,15 @@ pub enum Answer {
 }
 
 /// The status of a refusal.
-fn status(reason: Reason) -> StatusCode {
+fn status(reason: Reason, scope_missing_is_401: bool) -> StatusCode {
     match (reason, reason.wire()) {
+        // Cal.com's first API: a token without the scope is no token (CAL-07).
+        (Reason::ScopeInsufficient, _) if scope_missing_is_401 => StatusCode::UNAUTHORIZED,
         (Reason::RequestSlow, _) => StatusCode::REQUEST_TIMEOUT,
         (_, WireError::InvalidToken | WireError::Unauthorized) => StatusCode::UNAUTHORIZED,
         (_, WireError::InsufficientScope | WireError::Forbidden | WireError::AccessDenied) => StatusCode::FORBIDDEN,
         (_, WireError::NotFound) => StatusCode::NOT_FOUND,
+        (_, WireError::Conflict) => StatusCode::CONFLICT,
         (_, WireError::MethodNotAllowed) => StatusCode::METHOD_NOT_ALLOWED,
         (_, WireError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         (_, WireError::UnsupportedMediaType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -47,9 +55,9 @@ fn status(reason: Reason) -> StatusCode {
 }
 
 /// A denied call, in the profile's shape. `realm` is the platform's name.
-pub fn denied(denied: &Denied, shape: ErrorShape, realm: &str) -> Response<Bytes> {
-    let mut reply = object(Answer::Ok, body(denied, shape).to_string());
-    *reply.status_mut() = status(denied.reason);
+pub fn denied(denied: &Denied, api: &ApiRules, realm: &str) -> Response<Bytes> {
+    let mut reply = object(Answer::Ok, body(denied, api.errors).to_string());
+    *reply.status_mut() = status(denied.reason, api.scope_missing_is_401);
     // For the log line and the counters of whoever sends it.
     reply.extensions_mut().insert(denied.reason);
     let headers = reply.headers_mut();
@@ -58,6 +66,9 @@ pub fn denied(denied: &Denied, shape: ErrorShape, realm: &str) -> Response<Bytes
     }
     if let Some(wait) = denied.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.0.max(1)));
+    }
+    if let Some(left) = denied.left.filter(|_| api.budget_headers) {
+        tell_left(headers, left);
     }
     if let Some(allow) = denied.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
         headers.insert(ALLOW, allow);
@@ -79,7 +90,12 @@ fn challenge(denied: &Denied, realm: &str) -> Option<HeaderValue> {
     match denied.reason {
         // RFC 6750 3.1: no error code for who sent no credentials.
         Reason::TokenAbsent => {}
+        // RFC 5849 3.5.1: the scheme that was tried.
+        Reason::OAuth1Refused | Reason::OAuth1Ended | Reason::OAuth1Paused => {
+            return HeaderValue::from_str(&format!("OAuth realm=\"{}\"", quotable(realm))).ok();
+        }
         Reason::TokenInvalid
+        | Reason::ApiKeyInvalid
         | Reason::ScopeInsufficient
         | Reason::CredentialsTwice
         | Reason::CredentialsMalformed
@@ -107,8 +123,29 @@ fn body(denied: &Denied, shape: ErrorShape) -> Value {
     match shape {
         ErrorShape::OAuth => json!({"error": code, "error_description": sentence}),
         ErrorShape::Message => json!({"message": format!("{code}: {sentence}")}),
-        ErrorShape::Nested => json!({"error": {"type": family(denied.reason), "message": sentence, "code": code}}),
+        ErrorShape::Nested => nested(denied, code, &sentence),
     }
+}
+
+/// Otesse's envelope: what its page on errors lists, and the wait that its page on rate limits adds.
+fn nested(denied: &Denied, code: &str, sentence: &str) -> Value {
+    let about_a_parameter = matches!(denied.reason.wire(), WireError::InvalidRequest);
+    let param = denied.detail.as_deref().filter(|_| about_a_parameter);
+    let mut error = json!({
+        "type": family(denied.reason), "message": sentence, "code": code, "param": param, "doc_url": null,
+    });
+    if let Some(wait) = denied.retry_after {
+        error["retry_after"] = Value::from(wait.0.max(1));
+    }
+    json!({ "error": error })
+}
+
+/// Says what is left of a budget. The reset is in seconds from now, like `Retry-After`: a client that takes it for a point in
+/// time waits too short rather than for years.
+pub fn tell_left(headers: &mut HeaderMap, left: Left) {
+    headers.insert(RATE_LIMIT, HeaderValue::from(left.limit));
+    headers.insert(RATE_REMAINING, HeaderValue::from(left.remaining));
+    headers.insert(RATE_RESET, HeaderValue::from(left.whole_in.0));
 }
 
 /// The kind of trouble, for [`ErrorShape::Nested`].
@@ -118,6 +155,7 @@ fn family(reason: Reason) -> &'static str {
         WireError::InsufficientScope | WireError::Forbidden | WireError::AccessDenied => "authorization_error",
         WireError::RateLimited => "rate_limit_exceeded",
         WireError::NotFound => "not_found",
+        WireError::Conflict => "conflict",
         WireError::TemporarilyUnavailable | WireError::BadGateway | WireError::ServerError => "api_error",
         _ => "validation_error",
     }
@@ -136,6 +174,15 @@ pub fn object(answer: Answer, text: String) -> Response<Bytes> {
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    reply
+}
+
+/// The same good answer under the success status that a profile's documents print (201, CAL-10).
+#[must_use]
+pub fn under(mut reply: Response<Bytes>, status: u16) -> Response<Bytes> {
+    if let Some(status) = StatusCode::from_u16(status).ok().filter(StatusCode::is_success) {
+        *reply.status_mut() = status;
+    }
     reply
 }
 
@@ -161,8 +208,13 @@ mod tests {
 
     use super::*;
 
+    fn api(errors: ErrorShape) -> ApiRules {
+        let profile = causeway_protocol::profile::shipped("tripleseat").unwrap();
+        ApiRules { errors, ..profile.api }
+    }
+
     fn answer(no: Denied) -> (u16, String, String) {
-        let reply = denied(&no, ErrorShape::OAuth, "A \"Platform\"");
+        let reply = denied(&no, &api(ErrorShape::OAuth), "A \"Platform\"");
         let challenge = reply.headers().get(WWW_AUTHENTICATE).map_or("", |value| value.to_str().unwrap());
         (reply.status().as_u16(), challenge.to_owned(), String::from_utf8(reply.body().to_vec()).unwrap())
     }
@@ -195,7 +247,7 @@ mod tests {
     #[test]
     fn ts_11_every_shape_holds_the_code_and_the_sentence() {
         for shape in [ErrorShape::OAuth, ErrorShape::Message, ErrorShape::Nested] {
-            let reply = denied(&Reason::ScopeInsufficient.into(), shape, "x");
+            let reply = denied(&Reason::ScopeInsufficient.into(), &api(shape), "x");
             let body = String::from_utf8(reply.body().to_vec()).unwrap();
             assert!(body.contains("insufficient_scope") && body.contains("C-602"), "{body}");
             serde_json::from_str::<Value>(&body).unwrap();
@@ -203,9 +255,16 @@ mod tests {
     }
 
     #[test]
+    fn cal_07_a_missing_scope_can_be_401_where_a_profile_says_so() {
+        let strict = ApiRules { scope_missing_is_401: true, ..api(ErrorShape::Message) };
+        assert_eq!(denied(&Reason::ScopeInsufficient.into(), &strict, "x").status().as_u16(), 401);
+        assert_eq!(denied(&Reason::TokenInvalid.into(), &strict, "x").status().as_u16(), 401);
+    }
+
+    #[test]
     fn every_reason_has_a_status_and_none_is_a_success() {
         for reason in Reason::ALL {
-            let status = status(*reason);
+            let status = status(*reason, false);
             assert!(status.is_client_error() || status.is_server_error(), "{reason:?}");
         }
     }
@@ -213,13 +272,13 @@ mod tests {
     #[test]
     fn a_proxy_that_knows_two_statuses_gets_403_and_the_truth() {
         let no = Denied { retry_after: Some(Seconds(7)), ..Reason::BudgetSpent.into() };
-        let full = denied(&no, ErrorShape::OAuth, "x");
+        let full = denied(&no, &api(ErrorShape::OAuth), "x");
         assert_eq!((full.status().as_u16(), full.headers()[RETRY_AFTER].to_str().unwrap()), (429, "7"));
         let narrow = narrowed(full, &[401, 403]);
         assert_eq!(narrow.status().as_u16(), 403);
         assert_eq!(narrow.headers()[X_CAUSEWAY_STATUS], "429");
         assert_eq!(narrow.headers()[X_CAUSEWAY_RETRY_AFTER], "7");
-        let bad = narrowed(denied(&Reason::TokenInvalid.into(), ErrorShape::OAuth, "x"), &[401, 403]);
+        let bad = narrowed(denied(&Reason::TokenInvalid.into(), &api(ErrorShape::OAuth), "x"), &[401, 403]);
         assert_eq!(bad.status().as_u16(), 401);
         assert!(bad.headers().contains_key(WWW_AUTHENTICATE) && !bad.headers().contains_key(X_CAUSEWAY_STATUS));
         assert_eq!(narrowed(object(Answer::Ok, String::new()), &[401, 403]).status().as_u16(), 200);

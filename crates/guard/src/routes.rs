@@ -236,6 +236,8 @@ mod tests {
             scopes: scopes.iter().map(|word| (*word).to_owned()).collect(),
             site: SitePlace::None,
             collection: None,
+            status: 200,
+            providers: false,
         }
     }
 

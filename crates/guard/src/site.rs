@@ -69,6 +69,7 @@ mod tests {
             external_id: (*id).to_owned(),
             name: String::new(),
             active: *active,
+            creator: None,
         };
         let sites = sites.iter().map(site).collect();
         Customer { id: CustomerId(1), external_id: "9".to_owned(), name: String::new(), active: true, sites }

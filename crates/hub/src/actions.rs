@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use causeway_protocol::params::Params;
 use causeway_protocol::{Reason, Refusal};
-use causeway_vault::{ApiRequest, Connection};
+use causeway_vault::{ApiRequest, Connection, Revocation};
 
 use crate::data::{Section, Seen, read};
 use crate::gate::RequestId;
@@ -143,10 +143,14 @@ pub(crate) async fn disconnect(
         let connection = asked(hub, &session, &platform, body).await?.connection;
         let told = hub.vault.disconnect(connection.id).await?;
         hub.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection.id);
-        let text = if told {
-            "Disconnected. The platform ended the authorization, and our tokens are deleted."
-        } else {
-            "Disconnected. Our tokens are deleted. The platform could not be told: the customer can cut it there."
+        let text = match told {
+            Revocation::Done => "Disconnected. The platform ended the authorization, and our tokens are deleted.",
+            Revocation::Failed => {
+                "Disconnected. Our tokens are deleted. The platform could not be told: the customer can cut it there."
+            }
+            Revocation::NotOffered => {
+                "Disconnected. Our tokens are deleted. This platform cannot be told: the customer can cut it there."
+            }
         };
         Ok(text.to_owned())
     };

@@ -16,6 +16,8 @@ const GROUPS: &[(u16, &str)] = &[
     (7, "The admin door"),
     (8, "Ours to mend"),
     (9, "The partner's side"),
+    (10, "OAuth 1.0, until its end"),
+    (11, "Accounts that apps register, and their mini-app"),
 ];
 
 fn main() {

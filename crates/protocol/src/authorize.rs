@@ -4,18 +4,20 @@
 use crate::params::{MAX_VALUE, Params};
 use crate::pkce;
 use crate::profile::{AuthorizeRules, Profile};
-use crate::records::{App, AppStatus, ClientKind};
+use crate::records::{App, ClientKind};
 use crate::seal::{Kind, Sealed, sha256};
 use crate::wire::{Reader, Writer};
 use crate::{AppId, Reason, Refusal, ScopeSet, Scopes};
 
 /// The longest `state` that is echoed, in bytes.
 pub const MAX_STATE: usize = 4_096;
+/// The longest id of an account, in bytes.
+pub const MAX_ACCOUNT: usize = 200;
 /// The longest redirect URI that can be registered, in bytes.
 pub const MAX_REDIRECT_URI: usize = 1_024;
 
 /// What a sealed form holds besides state and redirect URI, and then some: ids, digests, scopes, a loopback port.
-const FORM_REST: usize = 512;
+const FORM_REST: usize = 512 + MAX_ACCOUNT;
 // The request travels in a hidden field (TOKENS 5): the largest must come back as a parameter that is read.
 const _: () = assert!((MAX_STATE + MAX_REDIRECT_URI + FORM_REST).div_ceil(3) * 4 <= MAX_VALUE);
 
@@ -48,6 +50,8 @@ pub struct Request {
     pub scopes: ScopeSet,
     /// The PKCE challenge.
     pub challenge: Option<[u8; 32]>,
+    /// The account that is to be connected, where the request says so; not yet looked up.
+    pub account: Option<String>,
 }
 
 /// How a request can fail.
@@ -67,28 +71,29 @@ pub fn client_id(params: &Params) -> Result<&str, Refusal> {
 /// Checks a request for this app.
 pub fn check(params: &Params, app: Option<&App>, profile: &Profile, scopes: &Scopes) -> Result<Request, Failure> {
     let app = app.ok_or(Failure::Show(Reason::AppUnknown.refuse()))?;
-    let mut return_to = prove_redirect(params, app).map_err(Failure::Show)?;
-    if app.status != AppStatus::Approved || !app.active {
+    let rules = &profile.authorize;
+    let mut return_to = prove_redirect(params, app, rules).map_err(Failure::Show)?;
+    if !app.is_usable() {
         return Err(Failure::Show(Reason::AppNotAvailable.refuse()));
     }
-    let rules = &profile.authorize;
     let send = |return_to: &ReturnTo, refusal| Failure::Send(return_to.clone(), refusal);
     return_to.state = check_state(params, rules)
         .map_err(|(state, refusal)| send(&ReturnTo { state, ..return_to.clone() }, refusal))?;
     check_response_type(params, rules).map_err(|refusal| send(&return_to, refusal))?;
     let challenge = check_challenge(params, app, rules).map_err(|refusal| send(&return_to, refusal))?;
-    let scopes = check_scope(params, app, rules, scopes).map_err(|refusal| send(&return_to, refusal))?;
-    Ok(Request { app: app.id, return_to, scopes, challenge })
+    let scopes = check_scope(params, app, profile, scopes).map_err(|refusal| send(&return_to, refusal))?;
+    let account = check_account(params, rules).map_err(|refusal| send(&return_to, refusal))?;
+    Ok(Request { app: app.id, return_to, scopes, challenge, account })
 }
 
 /// RFC 6749 3.1.2: exact, byte for byte; only the port of a loopback literal is free (RFC 8252 7.3).
-fn prove_redirect(params: &Params, app: &App) -> Result<ReturnTo, Refusal> {
+fn prove_redirect(params: &Params, app: &App, rules: &AuthorizeRules) -> Result<ReturnTo, Refusal> {
     match (params.get("redirect_uri")?, app.redirect_uris.as_slice()) {
         (Some(uri), registered) if registered.iter().any(|known| same_redirect(known, uri)) => {
             Ok(ReturnTo { uri: uri.to_owned(), sent: true, state: None })
         }
         (Some(_), _) => Err(Reason::RedirectUnregistered.about("redirect_uri")),
-        (None, [only]) => Ok(ReturnTo { uri: only.clone(), sent: false, state: None }),
+        (None, [only]) if !rules.redirect_uri_required => Ok(ReturnTo { uri: only.clone(), sent: false, state: None }),
         (None, _) => Err(Reason::RedirectMissing.about("redirect_uri")),
     }
 }
@@ -154,16 +159,42 @@ fn check_challenge(params: &Params, app: &App, rules: &AuthorizeRules) -> Result
 }
 
 /// All or nothing: dropping an unapproved scope silently breaks strict clients (SECURITY SC-02).
-fn check_scope(params: &Params, app: &App, rules: &AuthorizeRules, known: &Scopes) -> Result<ScopeSet, Refusal> {
+fn check_scope(params: &Params, app: &App, profile: &Profile, known: &Scopes) -> Result<ScopeSet, Refusal> {
+    let rules = &profile.authorize;
     let asked = match params.get("scope")? {
-        Some(text) => known.parse(text, &rules.scope_separators).map_err(|word| Reason::ScopeUnknown.about(word))?,
+        Some(text) => profile.read_scope(text, known).map_err(|word| Reason::ScopeUnknown.about(word))?,
         None if rules.scope_required => return Err(Reason::ScopeMissing.about("scope")),
         None => app.scopes,
     };
     if let Some(word) = known.names(asked.without(app.scopes)).next() {
         return Err(Reason::ScopeUnknown.about(word));
     }
+    for word in &rules.required_scopes {
+        if !known.find(word).is_some_and(|one| one.within(asked)) {
+            return Err(Reason::ScopeMissing.about(word.clone()));
+        }
+    }
     if asked.is_empty() { Err(Reason::ScopeMissing.about("scope")) } else { Ok(asked) }
+}
+
+/// The account that the request names, under any of the names that the profile gives the parameter; two of them must agree.
+fn check_account(params: &Params, rules: &AuthorizeRules) -> Result<Option<String>, Refusal> {
+    let Some(canonical) = rules.account_parameter.first() else { return Ok(None) };
+    let mut account: Option<&str> = None;
+    for name in &rules.account_parameter {
+        match (account, params.get(name)?) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(Reason::ParameterMalformed.about(format!("{name} and another name of it differ")));
+            }
+            (None, found) => account = found,
+            _ => {}
+        }
+    }
+    match account {
+        Some(account) if account.len() <= MAX_ACCOUNT => Ok(Some(account.to_owned())),
+        Some(_) => Err(Reason::ParameterMalformed.about(format!("{canonical} is too long"))),
+        None => Err(Reason::AccountMissing.about(canonical.clone())),
+    }
 }
 
 impl Request {
@@ -174,6 +205,9 @@ impl Request {
         to.option(self.challenge, |to, challenge| {
             to.fixed(&challenge);
         });
+        to.option(self.account.as_deref(), |to, account| {
+            to.bytes(account.as_bytes());
+        });
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
@@ -182,6 +216,7 @@ impl Request {
             return_to: ReturnTo::read(from)?,
             scopes: ScopeSet::from_bytes(from.bytes()?)?,
             challenge: from.option(|from| from.fixed())?,
+            account: from.option(|from| from.text())?.map(str::to_owned),
         })
     }
 }

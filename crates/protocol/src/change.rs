@@ -1,13 +1,14 @@
 //! Everything that can be written, as values. An engine applies a change whole or not at all, in one transaction with its
 //! feed entry and its audit row; every change names the state it expects and answers `Stale` when that is not what stands.
 
+use crate::legacy::{Account, ApiKey, Consumer, ConsumerToken, LegacyUse, Logo, Temporary};
 use crate::records::{
     Act, App, Customer, Cuts, Decided, Family, FamilyDigest, FeedEntry, FeedEvent, Person, RetryDigest, Session,
     SubjectKey,
 };
 use crate::secret::{PasswordHash, SecretVerifier};
 use crate::time::Seconds;
-use crate::{AppId, ConnectionId, CustomerId, FamilyId, Position, ScopeSet, Subject, UnixTime, UserId};
+use crate::{AppId, ConnectionId, ConsumerId, CustomerId, FamilyId, Position, ScopeSet, Subject, UnixTime, UserId};
 
 /// One write.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,9 +34,10 @@ pub enum Change {
         /// The audit row.
         act: Act,
     },
-    /// A person, app, customer or site is switched off or on. `Stale`: it does not exist, or stands so already.
+    /// A person, app, customer, site, consumer or API key is switched off or on. `Stale`: it does not exist, stands so
+    /// already, or is the customer of a deleted account, which stays off.
     Switch {
-        /// An app, customer, user or site.
+        /// An app, customer, user, site, consumer or API key.
         subject: Subject,
         /// The new state.
         active: bool,
@@ -84,8 +86,8 @@ pub enum Change {
     },
     /// Somebody signed out. `Stale`: it is gone.
     EndSession([u8; 32]),
-    /// Inserts or replaces an app by its `client_id`; answers [`Row::App`]. Nothing is written, not even the audit row,
-    /// where nothing differs: loading a seed again is no act.
+    /// Inserts or replaces an app by its `client_id`, but for its logo; answers [`Row::App`]. Nothing is written, not even
+    /// the audit row, where nothing differs: loading a seed again is no act.
     PutApp(App, Act),
     /// Inserts or replaces a customer and its sites by their external ids; sites left out stay. Answers [`Row::Customer`].
     PutCustomer(Customer, Act),
@@ -93,6 +95,100 @@ pub enum Change {
     PutPerson(Person, Act),
     /// Adds words to the scope registry, in order, skipping those it has; answers [`Row::Scopes`].
     RegisterScopes(Vec<String>),
+    /// Replaces an app that stands as `expected`; its logo stays, whatever is given. `Stale`: it does not stand so, or `app`
+    /// is another one. Answers [`Row::App`].
+    ReplaceApp {
+        /// What stands now.
+        expected: Box<App>,
+        /// What shall stand: the same id and `client_id`.
+        app: Box<App>,
+        /// The audit row.
+        act: Act,
+    },
+    /// An app's logo, or none; sets `App::logo`. `Stale`: no such app. Answers [`Row::App`].
+    SetLogo {
+        /// Whose.
+        app: AppId,
+        /// The image.
+        logo: Option<Logo>,
+        /// The audit row.
+        act: Act,
+    },
+    /// Remembers a random or signed text as used until it would have expired anyway: nonces of OAuth 1.0, sign-in tokens.
+    /// `Stale`: it was used already.
+    SpendOnce {
+        /// Sixteen bytes of a SHA-256 over everything that makes it unique.
+        digest: [u8; 16],
+        /// The row may go after this.
+        expires_at: UnixTime,
+    },
+    /// Inserts a consumer, or replaces the one with its key; nothing is written where nothing differs.
+    PutConsumer(Consumer, Act),
+    /// Inserts a token of a consumer; one that is there stays.
+    PutConsumerToken(ConsumerToken, Act),
+    /// Temporary credentials are given out. `Stale`: the digest exists, or the consumer is off.
+    BeginLegacy(Temporary),
+    /// A person allowed temporary credentials. `Stale`: they are gone, were allowed already, or are no longer good, their
+    /// consumer's switch included.
+    AllowLegacy {
+        /// Which.
+        digest: [u8; 32],
+        /// Who.
+        person: UserId,
+        /// SHA-256 of the verifier that was given out.
+        verifier: [u8; 32],
+        /// The audit row; its time is the time.
+        act: Act,
+    },
+    /// Temporary credentials become a token, once: they are deleted. `Stale`: they are gone, were not allowed by
+    /// `token.user`, or are no longer good.
+    FinishLegacy {
+        /// Which.
+        digest: [u8; 32],
+        /// What they become.
+        token: ConsumerToken,
+        /// The audit row; its time is the time.
+        act: Act,
+    },
+    /// A consumer pair becomes a connection, its family at generation 0 and a permanent mark, in one transaction.
+    /// Answers [`Row::Family`]. `Stale`: see [`Exchange`].
+    Exchange(Exchange),
+    /// Staff allow a pair to be exchanged once more. `Stale`: it was never exchanged, or stands so already.
+    ReopenExchange {
+        /// By which app.
+        app: AppId,
+        /// Which pair.
+        consumer: ConsumerId,
+        /// The audit row.
+        act: Act,
+    },
+    /// A customer may go on with OAuth 1.0 after its end, until then; `None` takes that back. `Stale`: no such customer.
+    ExtendLegacy {
+        /// Who.
+        customer: CustomerId,
+        /// Until when.
+        until: Option<UnixTime>,
+        /// The audit row.
+        act: Act,
+    },
+    /// Adds counted calls to what is known: many rows, one commit.
+    RecordLegacy(Vec<LegacyUse>),
+    /// Inserts an API key, or replaces the one with its digest; nothing is written where nothing differs.
+    PutApiKey(ApiKey, Act),
+    /// An app registers an account: the customer and its account row. `Stale`: the id is taken. Answers [`Row::Customer`].
+    RegisterAccount(Account, Act),
+    /// Changes name, time zone and currency. `Stale`: no such account of that app.
+    EditAccount(Account, Act),
+    /// An account goes for good: its connections are cut, its customer is switched off for ever, and its id is free again.
+    /// `Stale`: no such account of that app.
+    DeleteAccount {
+        /// The account's customer.
+        customer: CustomerId,
+        /// By which app.
+        app: AppId,
+        /// The audit row.
+        act: Act,
+    },
     /// Remembers that a seed file with this digest was loaded. `Stale`: it was already.
     MarkSeed([u8; 32]),
     /// When these connections were last used: many rows, one commit. A later time only.
@@ -100,8 +196,8 @@ pub enum Change {
     /// Raises the longest life that any access token was ever sealed with (TOKENS 6, the access horizon); never lowers it.
     /// Applied before a longer life is used.
     RaiseAccessLife(Seconds),
-    /// Deletes a slice of what nobody can need any more: expired sessions and decisions, ended families, feed entries past
-    /// the horizon.
+    /// Deletes a slice of what nobody can need any more: expired sessions, decisions, temporary credentials and things used
+    /// once, ended families, old counts of calls, feed entries past the horizon.
     Sweep(Sweep),
 }
 
@@ -125,10 +221,27 @@ pub struct Allow {
     pub subject: SubjectKey,
     /// Whose data.
     pub customer: CustomerId,
-    /// Who allows.
+    /// Who allows; [`UserId::NOBODY`] where nobody signs in.
     pub person: UserId,
     /// What is allowed. If a live connection held more, its access is cut: narrowing acts at once.
     pub scopes: ScopeSet,
+}
+
+/// See [`Change::Exchange`]. All must hold: the consumer is on, there is no mark for (app, consumer) or it was re-opened,
+/// and no connection of that app and subject stands cut by anybody (TOKENS 5: an exchange never undoes a revocation), unless
+/// re-opened; a live one reaches the same customer's data; app, customer and user are on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exchange {
+    /// Which pair.
+    pub consumer: ConsumerId,
+    /// The connection that is made or widened, as a consent would; scopes of a live connection are kept beside the new ones.
+    pub allow: Allow,
+    /// The row at generation 0; `connection` is filled in by the engine.
+    pub family: Family,
+    /// A connection holds at most this many.
+    pub max_families: u32,
+    /// The audit row; its time is the time.
+    pub act: Act,
 }
 
 /// See [`Change::CreateFamily`].
@@ -222,21 +335,22 @@ pub struct Applied {
 
 /// A row that a change answers with.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "it is made once a write and moved once; a box would cost more")]
 pub enum Row {
     /// Nothing to say.
     None,
     /// `Decide`: the completed row.
     Decided(Decided),
-    /// `CreateFamily`, `MoveFamily`: the row as it stands now, and its connection's scopes as they stand now.
+    /// `CreateFamily`, `MoveFamily`, `Exchange`: the row as it stands now, and its connection's scopes as they stand now.
     Family {
         /// After the write.
         family: Family,
         /// The intersection's other half.
         connection_scopes: ScopeSet,
     },
-    /// `PutApp`.
+    /// `PutApp`, `ReplaceApp`, `SetLogo`.
     App(App),
-    /// `PutCustomer`.
+    /// `PutCustomer`, `RegisterAccount`.
     Customer(Customer),
     /// `PutPerson`.
     Person(UserId),

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::params::Params;
-use crate::records::{App, AppStatus, ClientKind};
+use crate::records::{App, ClientKind};
 use crate::seal::KeyRing;
 use crate::secret::Secret;
 use crate::{AppId, Reason, Refusal};
@@ -90,7 +90,7 @@ pub fn authenticate<'a>(claim: &Claim, app: Option<&'a App>, ring: &KeyRing) -> 
     match (app.kind, &claim.secret) {
         (ClientKind::Confidential, _) if !proven => Err(Reason::ClientUnknown.refuse()),
         (ClientKind::Public, Some(_)) => Err(Reason::PublicClientSecret.refuse()),
-        _ if app.status != AppStatus::Approved => Err(Reason::ClientNotApproved.refuse()),
+        _ if !app.passes_review() => Err(Reason::ClientNotApproved.refuse()),
         _ => Ok(Client { app }),
     }
 }

@@ -1,6 +1,7 @@
 //! Reads a TOML file that a person wrote (profile, seed, configuration) and reports every problem at once, with its
 //! place. What the keys mean does not belong here: each reader asks a [`Table`] for the keys that it knows.
 
+mod facts;
 mod table;
 mod value;
 
@@ -10,6 +11,7 @@ use std::fmt;
 
 use toml::de::DeTable;
 
+pub use facts::{AllFacts, Facts, Holds};
 pub use table::Table;
 pub use value::Value;
 
@@ -49,11 +51,13 @@ pub fn read<T>(text: &str, reader: impl FnOnce(&Table<'_>) -> T) -> Result<T, Ve
     if problems.is_empty() { Ok(made) } else { Err(problems) }
 }
 
-/// Every key that `reader` asks for while it reads `text`, as dotted paths: what a manual has to name.
-pub fn keys<T>(text: &str, reader: impl FnOnce(&Table<'_>) -> T) -> Vec<String> {
+/// Every key that `reader` asks for while it reads `text`, and what it asks of it: what a manual has to name.
+///
+/// What is asked of a value shows only where there is one, so the text should hold every key.
+pub fn facts<T>(text: &str, reader: impl FnOnce(&Table<'_>) -> T) -> AllFacts {
     let document = Document::new(text);
     reader(&document.root());
-    document.asked.into_inner().into_iter().collect()
+    document.asked.into_inner()
 }
 
 /// The bytes of a file as text, or why they cannot be: too many, or not UTF-8.
@@ -77,7 +81,7 @@ fn too_large(bytes: usize) -> Problem {
 struct Document<'t> {
     root: DeTable<'t>,
     problems: Problems<'t>,
-    asked: RefCell<BTreeSet<String>>,
+    asked: RefCell<AllFacts>,
     /// Syntax errors were found: what is missing may only be unreadable.
     torn: bool,
     /// The lines they are in: what else is wrong there follows from them.
@@ -108,6 +112,17 @@ impl<'t> Document<'t> {
     /// Whether the parser may have made up what stands there: its stand-in for an unreadable value has the place 0.
     fn is_unreadable(&self, at: usize) -> bool {
         self.torn && (at == 0 || self.torn_lines.contains(&self.problems.line_of(at)))
+    }
+
+    /// Puts on record that a reader asked for the key, and what it made of it.
+    fn asked(&self, path: &str, note: impl FnOnce(&mut Facts)) {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains_key(path) {
+            asked.insert(path.to_owned(), Facts::default());
+        }
+        if let Some(facts) = asked.get_mut(path) {
+            note(facts);
+        }
     }
 
     fn root(&self) -> Table<'_> {

@@ -31,11 +31,20 @@ id! {
     FamilyId,
     /// What a token may be presented to. One a platform today.
     AudienceId,
+    /// An OAuth 1.0 consumer: a customer's key and secret.
+    ConsumerId,
+    /// An API key.
+    ApiKeyId,
 }
 
 /// The start of family time: 2024-01-01T00:00:00Z, in milliseconds since the Unix epoch.
 const FAMILY_EPOCH_MS: u64 = 1_704_067_200_000;
 const FAMILY_RANDOM_BITS: u32 = 22;
+
+impl UserId {
+    /// Nobody: a grant that no person made (an account connected by whoever holds its link, ORC-03).
+    pub const NOBODY: UserId = UserId(0);
+}
 
 impl FamilyId {
     /// An id whose order is the order of time: 41 bits of milliseconds, then `noise`. Random primary keys cost four times
@@ -112,13 +121,17 @@ pub enum SubjectKind {
     Site = 6,
     /// Everything issued for one audience.
     Audience = 7,
+    /// One OAuth 1.0 consumer.
+    Consumer = 8,
+    /// One API key.
+    ApiKey = 9,
 }
 
 impl SubjectKind {
     /// The kind that this stored number means.
     pub fn from_number(number: i64) -> Option<Self> {
         use SubjectKind::*;
-        [Family, Connection, App, Customer, User, Site, Audience].into_iter().find(|kind| *kind as i64 == number)
+        [Family, Connection, App, Customer, User, Site, Audience, Consumer, ApiKey].into_iter().find(|kind| *kind as i64 == number)
     }
 }
 
@@ -133,4 +146,4 @@ macro_rules! subject {
 }
 
 subject!(FamilyId => Family, ConnectionId => Connection, AppId => App, CustomerId => Customer, UserId => User,
-    SiteId => Site, AudienceId => Audience);
+    SiteId => Site, AudienceId => Audience, ConsumerId => Consumer, ApiKeyId => ApiKey);

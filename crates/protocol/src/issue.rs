@@ -72,12 +72,19 @@ impl Grant<'_> {
     }
 }
 
-/// The reply's JSON object with exactly these fields, in this order.
-pub fn reply(fields: &[ReplyField], pair: &Pair, access_text: &str, refresh_text: &str, scopes: &Scopes) -> String {
+/// The reply's JSON object with exactly these fields, in this order. `token_type` as the profile spells it.
+pub fn reply(
+    fields: &[ReplyField],
+    token_type: &str,
+    pair: &Pair,
+    access_text: &str,
+    refresh_text: &str,
+    scopes: &Scopes,
+) -> String {
     let quote = |text: &str| serde_json::Value::from(text).to_string();
     let member = |field: &ReplyField| match field {
         ReplyField::AccessToken => format!("\"access_token\":{}", quote(access_text)),
-        ReplyField::TokenType => "\"token_type\":\"Bearer\"".to_owned(),
+        ReplyField::TokenType => format!("\"token_type\":{}", quote(token_type)),
         ReplyField::ExpiresIn => format!("\"expires_in\":{}", pair.expires_in.0),
         ReplyField::RefreshToken => format!("\"refresh_token\":{}", quote(refresh_text)),
         ReplyField::Scope => format!("\"scope\":{}", quote(&scopes.text(pair.access.scopes))),

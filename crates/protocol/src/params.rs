@@ -87,7 +87,7 @@ fn shown(name: &str) -> String {
 }
 
 /// Everything but RFC 3986's unreserved characters. A space becomes %20, which every decoder reads alike.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// One value, percent-encoded for a query or a form.
 pub fn encode(value: &str) -> String {

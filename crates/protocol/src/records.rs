@@ -37,6 +37,17 @@ pub struct App {
     pub redirect_uris: Vec<String>,
     /// The most it can ever be granted.
     pub scopes: ScopeSet,
+    /// Who registered it; `None` for the platform's staff and seeds.
+    pub registered_by: Option<UserId>,
+    /// Whose app it is, if it was registered by a customer's person: that customer's admins may edit it, and may use it
+    /// before it is approved.
+    pub home: Option<CustomerId>,
+    /// Profiles of the providers that its users may connect in the mini-app (ORC-01).
+    pub providers: Vec<String>,
+    /// First bytes of the logo's digest, if it has one: part of the logo's address.
+    pub logo: Option<[u8; 8]>,
+    /// What staff said when they decided about it; may be empty.
+    pub review_note: String,
 }
 
 /// RFC 6749 2.1.
@@ -68,6 +79,23 @@ pub enum AppStatus {
     Rejected,
 }
 
+impl App {
+    /// Approved, or waiting for review with a customer of its own that may try it meanwhile.
+    pub fn passes_review(&self) -> bool {
+        self.status == AppStatus::Approved || self.status == AppStatus::Pending && self.home.is_some()
+    }
+
+    /// Whether anybody may use it.
+    pub fn is_usable(&self) -> bool {
+        self.active && self.passes_review()
+    }
+
+    /// Whether it may be used for this customer: an app that waits for review serves only its own.
+    pub fn serves(&self, customer: CustomerId) -> bool {
+        self.is_usable() && (self.status == AppStatus::Approved || self.home == Some(customer))
+    }
+}
+
 /// A tenant of the platform, with its sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
@@ -94,6 +122,8 @@ pub struct Site {
     pub name: String,
     /// Only active sites can be called for.
     pub active: bool,
+    /// Who made it: an exchanged grant acts as the creator of the lowest active site (A16).
+    pub creator: Option<UserId>,
 }
 
 /// Someone who can sign in.
@@ -103,14 +133,27 @@ pub struct Person {
     pub id: UserId,
     /// Signs in with this; stored lower-cased.
     pub email: String,
+    /// What others call the person (`username` at the userinfo endpoint); may be empty.
+    pub name: String,
     /// What the person may do.
     pub role: Role,
     /// The customer the person belongs to; developers and staff may have none.
     pub customer: Option<CustomerId>,
+    /// Teams that the person works in, beside the own account; at most 100, in ascending order of customer (CAL-09).
+    pub teams: Vec<Membership>,
     /// Argon2id.
     pub password: PasswordHash,
     /// False while switched off.
     pub active: bool,
+}
+
+/// A person's part in a team. To us a team is a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The team.
+    pub customer: CustomerId,
+    /// What the person may do there.
+    pub role: Role,
 }
 
 /// What a person may do. The numbers are stored: never reuse one.
@@ -181,7 +224,7 @@ pub struct Connection {
     pub subject: SubjectKey,
     /// The customer whose data it reaches.
     pub customer: CustomerId,
-    /// Who allowed it last.
+    /// Who allowed it last; [`UserId::NOBODY`] where nobody signs in.
     pub authorized_by: UserId,
     /// What was allowed last: the upper bound of every token's scopes.
     pub scopes: ScopeSet,

@@ -5,7 +5,7 @@
 use crate::change::{MoveFamily, Standing};
 use crate::client_auth::Client;
 use crate::family::{IdempotencyKey, Retry, retry};
-use crate::profile::{Rotation, TokenRules};
+use crate::profile::{Profile, Rotation, TokenRules};
 use crate::records::{Act, Family};
 use crate::redeem::liveness;
 use crate::token::RefreshToken;
@@ -37,16 +37,16 @@ pub enum Step {
 pub fn decide(
     request: &Refreshing<'_>,
     token: &RefreshToken,
-    rules: &TokenRules,
+    profile: &Profile,
     scopes: &Scopes,
-    separators: &[char],
     key_id: u16,
 ) -> Result<(Step, ScopeSet), Refusal> {
+    let rules = &profile.token;
     let app = request.client.app();
     if token.bearer.app != app.id {
         return Err(Reason::RefreshOtherClient.refuse());
     }
-    let asked = asked_scopes(request.scope, token.scopes, scopes, separators)?;
+    let asked = asked_scopes(request.scope, token.scopes, scopes, profile)?;
     if !app.active {
         return Err(Reason::GrantSuspended.refuse());
     }
@@ -87,10 +87,10 @@ fn asked_scopes(
     asked: Option<&str>,
     granted: ScopeSet,
     scopes: &Scopes,
-    separators: &[char],
+    profile: &Profile,
 ) -> Result<ScopeSet, Refusal> {
     let Some(text) = asked else { return Ok(granted) };
-    let set = scopes.parse(text, separators).map_err(|word| Reason::ScopeWider.about(word))?;
+    let set = profile.read_scope(text, scopes).map_err(|word| Reason::ScopeWider.about(word))?;
     match scopes.names(set.without(granted)).next() {
         Some(word) => Err(Reason::ScopeWider.about(word)),
         None if set.is_empty() => Err(Reason::ScopeWider.about("scope")),

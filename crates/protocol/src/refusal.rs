@@ -36,6 +36,8 @@ pub enum WireError {
     TemporarilyUnavailable,
     /// No such page, route or record.
     NotFound,
+    /// It exists already.
+    Conflict,
     /// Not with this method.
     MethodNotAllowed,
     /// Too many requests.
@@ -73,6 +75,7 @@ impl WireError {
             ServerError => "server_error",
             TemporarilyUnavailable => "temporarily_unavailable",
             NotFound => "not_found",
+            Conflict => "conflict",
             MethodNotAllowed => "method_not_allowed",
             RateLimited => "rate_limited",
             TooLarge => "too_large",
@@ -171,6 +174,8 @@ reasons! {
     NoCustomer = 315, AccessDenied, "Your account does not belong to a customer that apps can be connected to.", "Sign in with an account of the customer.";
     AccountUnknown = 316, InvalidRequest, "The account named in the request does not exist for this app.", "Register the account first, and send its id.";
 
+    AccountMissing = 317, InvalidRequest, "The request does not say which account is to be connected.", "Send the parameter that names the account.";
+
     // 4xx: the pages' forms
     FormExpired = 400, AccessDenied, "This page was open for too long.", "Start again from the app.";
     FormForeign = 401, AccessDenied, "This form belongs to another browser or another person.", "Start again from the app, in this browser.";
@@ -182,6 +187,10 @@ reasons! {
     SignInNeeded = 407, SignInNeeded, "Please sign in first.", "Sign in.";
     NotAllowedHere = 408, Forbidden, "Your role may not open this page.", "Ask an administrator of your account.";
     NoSuchConnection = 409, NotFound, "This connection does not exist, or was disconnected already.", "Go back to the list.";
+    NoSuchApp = 410, NotFound, "This app does not exist, or is not yours to look after.", "Go back to the list of apps.";
+    AppChanged = 411, Conflict, "The app was changed since this page was opened.", "Look at it as it is now, then try again.";
+    FormIncomplete = 412, InvalidRequest, "Some fields need another look. Nothing was saved.", "Mend the fields that are marked, then send the form again.";
+    TooManyApps = 413, Forbidden, "This account has as many apps as it may have.", "Use one of the apps that are there, or ask the platform.";
 
     // 5xx: the token, revocation and introspection endpoints (RFC 6749 5.2, 7009, 7662)
     GrantTypeMissing = 500, InvalidRequest, "The parameter grant_type is missing.", "Send grant_type=authorization_code or grant_type=refresh_token.";
@@ -208,6 +217,13 @@ reasons! {
     IdempotencyKeyMalformed = 521, InvalidRequest, "The Idempotency-Key is not 1 to 255 printable characters.", "Send a random key, such as a UUID.";
     RefreshAhead = 522, InvalidGrant, "The refresh token is newer than what is known of it.", "Nothing was revoked. Ask the platform: its store may have been restored from a backup.";
     NothingGranted = 523, InvalidGrant, "None of the granted scopes is allowed any more.", "Ask the platform which scopes the app has, and send the person through the authorization again.";
+    ExchangePairInvalid = 530, InvalidGrant, "The consumer key and secret are not an active OAuth 1.0 pair.", "Check both against the customer's OAuth 1.0 application.";
+    ExchangeDone = 531, InvalidGrant, "This pair was exchanged already, and its refresh token was used since.", "Go on with the tokens that came of it: refresh them. If they are lost, send the customer through the authorization.";
+    ExchangeNoActiveSite = 532, InvalidGrant, "The customer of this pair has no active site.", "Ask the customer's administrator to activate a site, then exchange again.";
+    ExchangePrivate = 533, UnauthorizedClient, "This app is private, and the pair belongs to another customer.", "Use a public app, or a pair of the customer that owns the app.";
+    ExchangeEnded = 534, UnsupportedGrantType, "OAuth 1.0 pairs are no longer exchanged here.", "Send the customer through the authorization.";
+    ExchangeRevoked = 535, InvalidGrant, "The connection that came of this pair was ended, and an exchange does not bring it back.", "Send the customer through the authorization. Only the platform's staff can open the pair again.";
+    ExchangeThrottled = 536, RateLimited, "Too many exchanges with wrong pairs.", "Wait as long as Retry-After says. Do not try pairs: ask the customer for the right one.";
 
     // 6xx: the guard (RFC 6750 3.1)
     TokenAbsent = 600, Unauthorized, "The request carries no credentials.", "Send Authorization: Bearer with an access token.";
@@ -225,6 +241,7 @@ reasons! {
     NoActiveSite = 612, Forbidden, "This account has no active site.", "Ask the account's administrator.";
     BodyWithheld = 613, TooLarge, "The body is larger than the guard reads to find the site.", "Send a smaller body.";
     PathMalformed = 614, InvalidRequest, "The path is not written plainly.", "Write it without empty parts, dot segments, backslashes, semicolons, and escapes of characters that need none.";
+    ApiKeyInvalid = 615, InvalidToken, "The API key is unknown, or is switched off.", "Check the key, or ask for a new one.";
 
     // 7xx: the admin door
     AdminKeyWrong = 700, InvalidToken, "The admin key is missing or wrong.", "Send Authorization: Bearer with the admin key.";
@@ -252,6 +269,34 @@ reasons! {
     NotConnected = 909, NotFound, "This platform is not connected.", "Connect it first.";
     SiteNotOffered = 910, InvalidRequest, "This site is not one that the connection can act on.", "Choose one of the listed sites.";
     AnswerUnreadable = 911, BadGateway, "The platform's answer could not be read.", "Try again. If it stays so, ask the platform.";
+
+    NoLegacyHere = 920, NotFound, "This platform takes no OAuth 1.0 pairs, or does not exchange them.", "Send each customer through the authorization.";
+    CampaignRuns = 921, TemporarilyUnavailable, "A migration of this platform is running already.", "Wait for its end, or stop it where it was started.";
+    LegacyRefused = 922, BadGateway, "The platform does not take this account's OAuth 1.0 pair.", "Migrate the account; if that is refused as well, ask the customer for the right pair.";
+
+    // 10xx: OAuth 1.0 (RFC 5849 3.2). Unknown key, bad token, bad signature, used nonce and stale timestamp are one.
+    OAuth1Malformed = 1000, InvalidRequest, "The OAuth 1.0 parameters could not be read.", "Check the part that the detail names: its escapes, its length, its quotes (RFC 5849 3.5).";
+    OAuth1MethodUnsupported = 1001, InvalidRequest, "This oauth_signature_method is not supported.", "Sign with HMAC-SHA1. PLAINTEXT and RSA-SHA1 are not accepted.";
+    OAuth1VersionUnsupported = 1002, InvalidRequest, "The oauth_version is not 1.0.", "Send oauth_version=1.0, or leave it out.";
+    OAuth1Refused = 1003, Unauthorized, "The OAuth 1.0 credentials, signature, timestamp or nonce are not good.", "Check key and secret, sign what is really sent, keep the clock right, and use a fresh nonce each time.";
+    OAuth1Ended = 1004, Unauthorized, "OAuth 1.0 has ended here. Move to OAuth 2.0 as the migration guide says.", "Exchange the consumer pair with grant_type=oauth1_exchange, or send the customer through the authorization.";
+    OAuth1Paused = 1005, Unauthorized, "OAuth 1.0 is switched off for a while, on schedule, ahead of its end. Move to OAuth 2.0 as the migration guide says.", "Nothing is wrong with the credentials: they work again afterwards, until the end. Calls by OAuth 2.0 are not touched.";
+    OAuth1CallbackMissing = 1006, InvalidRequest, "The parameter oauth_callback is missing.", "Send the address to return to, or oob (RFC 5849 2.1).";
+    OAuth1CallbackMalformed = 1007, InvalidRequest, "The oauth_callback is not an address that a person can be sent back to.", "Send an absolute https address, or oob.";
+    OAuth1VerifierWrong = 1008, Unauthorized, "The oauth_verifier is missing or not the one that was given to the person.", "Send the verifier that came back with this very request token. Start again if it is lost.";
+
+    // 11xx: accounts that apps register, and their mini-app (ORC-02, 10, 11)
+    AccountFieldsWrong = 1100, InvalidRequest, "Fields of the account are missing or malformed.", "Check every field that the detail names.";
+    AccountTaken = 1101, Conflict, "An account with this id exists already.", "Choose another accountId, or edit the account.";
+    AccountNotFound = 1102, NotFound, "This app has no account with this id.", "Check accountId. Ids are case-sensitive, and one that was deleted is gone.";
+    AppKeyWrong = 1103, Unauthorized, "The API key is missing, wrong, or not the key of an app.", "Send the app's API key in the header that the platform's documents name.";
+    AppKeyThrottled = 1104, RateLimited, "Too many calls with wrong API keys from this address.", "Wait as long as Retry-After says. Calls with the right key are still served.";
+    AppIdForeign = 1105, Forbidden, "The appId is not the app of this API key.", "Send the client id of the app that the key belongs to.";
+    SignInTokenSpent = 1106, AccessDenied, "This sign-in token was used already, or is too old.", "Go back to the app and open the page again: it fetches a new one each time.";
+    SignInTokenForeign = 1107, AccessDenied, "This sign-in token is missing, or does not belong to this account and app.", "Go back to the app and open the page again.";
+    VisitOver = 1108, AccessDenied, "This visit has ended.", "Go back to the app and open the page again.";
+    ProviderNotOffered = 1109, NotFound, "The app does not offer this provider.", "Choose one of the listed providers.";
+    ProviderNotReady = 1110, TemporarilyUnavailable, "This provider cannot be connected here at the moment.", "Try again later. The platform was told.";
 }
 
 impl Reason {

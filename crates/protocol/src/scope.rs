@@ -107,11 +107,6 @@ impl Scopes {
         })
     }
 
-    /// Reads a `scope` parameter whose words stand between any of `separators`; duplicates collapse, order is free.
-    pub fn parse(&self, text: &str, separators: &[char]) -> Result<ScopeSet, String> {
-        self.set(text.split(|c| separators.contains(&c)).filter(|word| !word.is_empty()))
-    }
-
     /// The words of a set, space-separated, in the registry's order.
     pub fn text(&self, set: ScopeSet) -> String {
         self.names(set).collect::<Vec<_>>().join(" ")

@@ -30,10 +30,28 @@ pub enum Kind {
     Pending = 4,
     /// The same on the consent form, bound to session and person.
     Consent = 5,
+    /// An OAuth 1.0 secret at rest, with the row that it belongs to.
+    LegacySecret = 6,
+    /// A sign-in token for the mini-app.
+    SignIn = 7,
+    /// A visit to the mini-app, in a cookie.
+    Visit = 8,
 }
 
+/// How many kinds have a key that does not roll.
+const FIXED: usize = 7;
+
 impl Kind {
-    const FIXED: [Kind; 4] = [Kind::Access, Kind::Refresh, Kind::Pending, Kind::Consent];
+    /// Kinds whose key does not roll.
+    const FIXED: [Kind; FIXED] = [
+        Kind::Access,
+        Kind::Refresh,
+        Kind::Pending,
+        Kind::Consent,
+        Kind::LegacySecret,
+        Kind::SignIn,
+        Kind::Visit,
+    ];
 }
 
 /// Something that can be sealed.
@@ -85,7 +103,7 @@ impl Root {
 pub struct KeyRing {
     platform: String,
     roots: Vec<Root>,
-    fixed: Vec<[LessSafeKey; 4]>,
+    fixed: Vec<[LessSafeKey; FIXED]>,
     peppers: Vec<hmac::Key>,
 }
 

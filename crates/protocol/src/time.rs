@@ -14,6 +14,25 @@ impl UnixTime {
         Self((millis / 1000) as i64)
     }
 
+    /// Year, month and day in UTC (Howard Hinnant's `civil_from_days`).
+    pub fn date(self) -> (i64, i64, i64) {
+        let shifted = self.0.div_euclid(86_400) + 719_468;
+        let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        (year + era * 400 + i64::from(month <= 2), month, day)
+    }
+
+    /// RFC 3339 in UTC, to the second: "2026-07-01T00:00:00Z".
+    pub fn rfc3339(self) -> String {
+        let ((year, month, day), second) = (self.date(), self.0.rem_euclid(86_400));
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
     /// How long from `earlier` to `self`; zero when `earlier` lies ahead.
     pub fn since(self, earlier: UnixTime) -> Seconds {
         Seconds(self.0.saturating_sub(earlier.0).max(0))
@@ -53,5 +72,18 @@ impl fmt::Display for Seconds {
             n => (n, "second"),
         };
         write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_rfc_3339() {
+        assert_eq!(UnixTime(0).rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(UnixTime(951_782_400).rfc3339(), "2000-02-29T00:00:00Z");
+        assert_eq!(UnixTime(1_782_863_999).rfc3339(), "2026-06-30T23:59:59Z");
+        assert_eq!(UnixTime(-1).rfc3339(), "1969-12-31T23:59:59Z");
     }
 }

@@ -136,6 +136,27 @@ pub const SETTINGS: &[Setting] = &[
         ..ONE
     },
     Setting {
+        name: "oauth1_ends",
+        value: "INSTANT",
+        prose: "From then on OAuth 1.0 is refused: 2026-07-01T00:00:00Z. Beats the seeds, which beat the profile.",
+        ..ONE
+    },
+    Setting {
+        name: "oauth1_exchange_ends",
+        value: "INSTANT",
+        prose: "From then on OAuth 1.0 pairs are no longer exchanged for OAuth 2.0 tokens. Beats the seeds, which beat \
+             the profile.",
+        ..ONE
+    },
+    Setting {
+        name: "providers",
+        value: "FILE",
+        prose: "Platforms that apps may offer their users in the mini-app, with this platform's own credentials there: \
+             [[platforms]] with profile, client_id, client_secret and scopes (docs/PROFILES.md). Others must not be able to \
+             read the file.",
+        ..ONE
+    },
+    Setting {
         name: "describe",
         value: "FILE",
         prose: "Write what runs where, with the seeds' secrets, to this file (0600) once ready.",

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use causeway_protocol::profile::HostWord;
 use causeway_protocol::secret::Secret;
 use serde_json::{Map, Value, json};
 
@@ -16,6 +17,12 @@ use crate::seed::Seed;
 /// One platform's part.
 pub fn platform(node: &Node, admin: Option<(&str, &Secret)>, seed: &Seed) -> Value {
     let paths = &node.profile.endpoints;
+    // A path stands under the API host; what stands elsewhere is a whole address.
+    let on = |host: HostWord, path: &String| match host {
+        HostWord::Api => path.clone(),
+        HostWord::Login => format!("{}{path}", node.origins.login),
+    };
+    let at = |path: &String| on(paths.token_host, path);
     let mut entry = json!({
         "login_url": node.origins.login,
         "api_url": node.origins.api,
@@ -24,11 +31,11 @@ pub fn platform(node: &Node, admin: Option<(&str, &Secret)>, seed: &Seed) -> Val
         "admin_key": admin.map(|(_, key)| key.expose()),
         "paths": {
             "authorize": paths.authorize,
-            "token": paths.token,
-            "refresh": paths.refresh.as_ref().unwrap_or(&paths.token),
-            "revoke": paths.revoke,
-            "introspect": paths.introspect,
-            "userinfo": paths.userinfo,
+            "token": at(&paths.token),
+            "refresh": at(paths.refresh.as_ref().unwrap_or(&paths.token)),
+            "revoke": at(&paths.revoke),
+            "introspect": at(&paths.introspect),
+            "userinfo": paths.userinfo.as_ref().map(|path| on(paths.userinfo_host, path)),
             "guard_check": "/guard/check",
         },
     });

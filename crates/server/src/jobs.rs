@@ -9,6 +9,7 @@ use causeway_protocol::change::Sweep;
 use causeway_protocol::taken_back::may_leave;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{Change, Position, UnixTime};
+use causeway_vault::Vault;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -53,6 +54,14 @@ pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
     flush(&edge).await;
 }
 
+/// Keeps what accounts connected alive until `stop` says true.
+pub async fn renew(vault: Vault, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = vault.keep_renewing() => {}
+        () = stopped(&mut stop) => {}
+    }
+}
+
 /// Deletes, in slices, what nobody can need any more.
 pub async fn sweep(edge: &Shared) {
     let node = &edge.node;
@@ -79,12 +88,24 @@ async fn probe(node: &Node) {
 
 /// Writes when connections were last used. What cannot be written is a date on a page, and is dropped.
 pub async fn flush(edge: &Shared) {
+    flush_legacy(edge).await;
     let used = edge.last_used.take();
     if used.is_empty() {
         return;
     }
     if let Err(refusal) = edge.node.apply(Change::RecordUse(used)).await {
         tracing::warn!(why = refusal.reason.name(), "last uses were not recorded");
+    }
+}
+
+/// Writes who called with OAuth 1.0. What cannot be written is missing in a report, and is dropped.
+async fn flush_legacy(edge: &Shared) {
+    let used = edge.legacy_use.take();
+    if used.is_empty() {
+        return;
+    }
+    if let Err(refusal) = edge.node.apply(Change::RecordLegacy(used)).await {
+        tracing::warn!(why = refusal.reason.name(), "calls with OAuth 1.0 were not counted");
     }
 }
 

@@ -1,10 +1,12 @@
 //! Loads seeds into the store: once each (by digest). A seed only adds what is not there, every field as written: what
 //! the operator did since is never undone. What a seed file may hold is `seed`'s business.
 
+mod more;
+
 use std::collections::HashMap;
 
 use causeway_protocol::authorize::MAX_REDIRECT_URI;
-use causeway_protocol::records::{Act, App, Customer, Person, Site, Visibility};
+use causeway_protocol::records::{Act, App, Customer, Membership, Person, Site, Visibility};
 use causeway_protocol::secret::{PasswordHash, Secret};
 use causeway_protocol::{AppId, Change, CustomerId, Outcome, Refusal, Row, ScopeSet, SiteId, UserId};
 use causeway_storage::Store;
@@ -62,15 +64,17 @@ pub async fn load(node: &Node, file: &SeedFile) -> Result<Vec<String>, String> {
             None => node.apply(Change::PutApp(wanted, act(node, "app.put"))).await.map(drop).map_err(failed)?,
         }
     }
+    more::accounts(node, &file.seed, &mut kept).await.map_err(named)?;
     let passwords = passwords.await.map_err(named)?;
     for ((person, old), password) in file.seed.people.iter().zip(people).zip(passwords) {
         let customer = find(node, &customers, person.customer.as_deref()).await?;
         match (old, password) {
             (Some(old), password) => kept.person(&old, person, customer, matches!(password, Password::Same)),
-            (None, Password::Fresh(hash)) => add_person(node, person, customer, hash).await.map_err(failed)?,
+            (None, Password::Fresh(hash)) => add_person(node, person, customer, &customers, hash).await?,
             (None, _) => return Err(named("a password was not hashed".to_owned())),
         }
     }
+    more::load(node, &file.seed, &customers, &mut kept).await.map_err(named)?;
     node.apply(Change::MarkSeed(file.digest)).await.map_err(failed)?;
     Ok(kept.0)
 }
@@ -207,6 +211,7 @@ async fn add_customer(node: &Node, seed: &SeedCustomer, kept: &mut Kept) -> Resu
         external_id: site.id.clone(),
         name: site.name.clone(),
         active: site.active,
+        creator: None,
     };
     let mut customer = Customer {
         id: CustomerId(0),
@@ -261,6 +266,11 @@ fn app_of(node: &Node, seed: &SeedApp, owner: Option<CustomerId>) -> App {
         redirect_uris: seed.redirect_uris.clone(),
         // The seed's reader compared the words with the profile.
         scopes: scopes.unwrap_or(ScopeSet::EMPTY),
+        registered_by: None,
+        home: None,
+        providers: seed.providers.clone(),
+        logo: None,
+        review_note: String::new(),
     }
 }
 
@@ -268,9 +278,25 @@ async fn add_person(
     node: &Node,
     seed: &SeedPerson,
     customer: Option<CustomerId>,
+    known: &HashMap<String, CustomerId>,
     password: PasswordHash,
-) -> Result<(), Refusal> {
-    let person =
-        Person { id: UserId(0), email: seed.email.clone(), role: seed.role, customer, password, active: seed.active };
-    node.apply(Change::PutPerson(person, act(node, "person.put"))).await.map(drop)
+) -> Result<(), String> {
+    let mut teams = Vec::new();
+    for team in &seed.teams {
+        let customer = find(node, known, Some(&team.customer)).await?;
+        teams.extend(customer.map(|customer| Membership { customer, role: team.role }));
+    }
+    teams.sort_unstable_by_key(|team| team.customer);
+    let person = Person {
+        id: UserId(0),
+        email: seed.email.clone(),
+        name: seed.name.clone(),
+        role: seed.role,
+        customer,
+        teams,
+        password,
+        active: seed.active,
+    };
+    let put = node.apply(Change::PutPerson(person, act(node, "person.put"))).await;
+    put.map(drop).map_err(|refusal| refusal.description())
 }

@@ -7,6 +7,7 @@ mod settings;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use causeway_protocol::profile::Profile;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,9 +22,9 @@ use crate::http::listen::{Limits, Listener};
 use crate::http::tls::Tls;
 use crate::load_seed::{self, SeedFile};
 use crate::node::{Node, Origins};
-use crate::seed::Seed;
+use crate::seed::{Legacy, Seed};
 use crate::shared::{Edge, Options, Shared};
-use crate::{describe, jobs};
+use crate::{describe, jobs, providers};
 
 /// See the module.
 pub struct Platform {
@@ -46,9 +47,14 @@ impl Platform {
     /// # Errors
     /// One line per problem.
     pub async fn start(settings: Settings) -> Result<Self, Problems> {
-        let Settings { profile, store, keys, entropy, faults, .. } = settings;
+        let Settings { mut profile, store, keys, entropy, faults, .. } = settings;
+        override_dates(&mut profile, &settings.seeds, settings.legacy);
         let mut notes = Vec::new();
         let tls = settings.tls.map(Tls::load).transpose().map_err(one)?.map(Arc::new);
+        let place = match &store {
+            StoreAt::Directory(data) => Some(providers::Place::beside(data, &keys)),
+            StoreAt::Ready(_) => None,
+        };
         let (store, rings) = open::open(&profile.key, store, keys, entropy.as_ref(), &mut notes).await?;
         let sockets = open::bind(settings.listen, settings.sockets).await?;
         let admin_listen = settings.admin_listen.into_iter().collect();
@@ -64,6 +70,8 @@ impl Platform {
         let admin_scheme = if admin_tls.is_some() { "https" } else { "http" };
         let admin_url = admin_address.map(|address| format!("{admin_scheme}://{address}"));
         let description = describe::platform(&node, admin_url.as_deref().map(|url| (url, &admin_key)), &seed);
+        let (clock, entropy) = (node.clock.clone(), node.entropy.clone());
+        let vault = providers::open(&node.profile, &node.origins, settings.providers, place.as_ref(), clock, entropy)?;
         let options = Options {
             admin_key: Some(admin_key),
             proxies: settings.proxies,
@@ -71,6 +79,7 @@ impl Platform {
             upstream: settings.upstream,
             records: seed.records,
             proxy: settings.proxy,
+            providers: vault,
         };
         let mut platform = Self {
             edge: Arc::new(Shared::new(node, options)),
@@ -109,6 +118,9 @@ impl Platform {
             self.tasks.spawn(listener.run(self.stop.subscribe()));
         }
         self.tasks.spawn(jobs::run(self.edge.clone(), self.stop.subscribe()));
+        if let Some(vault) = self.edge.providers.clone() {
+            self.tasks.spawn(jobs::renew(vault, self.stop.subscribe()));
+        }
     }
 
     /// What handlers see.
@@ -171,6 +183,16 @@ fn origins(login: Option<String>, api: Option<String>, addresses: &[SocketAddr],
     Origins {
         login: login.unwrap_or_else(|| own(addresses.first())),
         api: api.unwrap_or_else(|| own(addresses.last())),
+    }
+}
+
+/// What seeds say about the end of OAuth 1.0 counts instead of the profile, and what the operator says instead of both: a
+/// fresh install can stand before or behind it (A7).
+fn override_dates(profile: &mut Profile, seeds: &[SeedFile], operator: Legacy) {
+    let Some(rules) = &mut profile.oauth1 else { return };
+    for legacy in seeds.iter().map(|file| file.seed.legacy).chain([operator]) {
+        rules.ends_at = legacy.oauth1_ends.or(rules.ends_at);
+        rules.exchange_ends_at = legacy.exchange_ends.or(rules.exchange_ends_at);
     }
 }
 

@@ -15,7 +15,12 @@ pub use read::parse;
 pub use records::SITES;
 
 /// Compiled-in seeds of the demo: the profile's key and the text.
-pub const DEMOS: &[(&str, &str)] = &[("tripleseat", include_str!("../../../demo/tripleseat.toml"))];
+pub const DEMOS: &[(&str, &str)] = &[
+    ("tripleseat", include_str!("../../../demo/tripleseat.toml")),
+    ("cal", include_str!("../../../demo/cal.toml")),
+    ("otesse", include_str!("../../../demo/otesse.toml")),
+    ("orcabase", include_str!("../../../demo/orcabase.toml")),
+];
 
 /// The demo's seed for a profile's key; `None` where the demo has none.
 pub fn demo(key: &str) -> Option<Result<Seed, Vec<Problem>>> {
@@ -80,6 +85,12 @@ pub struct SeedApp {
     pub verified: bool,
     /// PKCE wanted although it is confidential.
     pub pkce_required: bool,
+    /// Address of the developer who looks after it.
+    #[serde(skip)]
+    pub registered_by: Option<String>,
+    /// Profiles of the providers that its users may connect in the mini-app.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<String>,
     /// False: switched off.
     pub active: bool,
 }
@@ -89,6 +100,9 @@ pub struct SeedApp {
 pub struct SeedPerson {
     /// Signs in with this.
     pub email: String,
+    /// What others call the person; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// As typed.
     pub password: Plain,
     /// What the person may do.
@@ -96,8 +110,21 @@ pub struct SeedPerson {
     pub role: Role,
     /// Id of the customer; developers and staff may have none.
     pub customer: Option<String>,
+    /// Teams that the person works in, beside the own account.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<SeedTeam>,
     /// False: switched off.
     pub active: bool,
+}
+
+/// A person's part in a team.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeedTeam {
+    /// Id of the team's customer.
+    pub customer: String,
+    /// What the person may do there.
+    #[serde(serialize_with = "role_word")]
+    pub role: Role,
 }
 
 /// One customer.
@@ -122,6 +149,9 @@ pub struct SeedSite {
     pub name: String,
     /// Only active sites can be called for.
     pub active: bool,
+    /// Address of the person who made it: an exchanged grant acts as that person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creator: Option<String>,
 }
 
 /// One OAuth 1.0 consumer pair, with the access token that may go with it.
@@ -150,6 +180,10 @@ pub struct SeedAccount {
     pub account_id: String,
     /// Its name; by default its id.
     pub name: String,
+    /// IANA time zone; by default UTC.
+    pub timezone: String,
+    /// ISO 4217; by default USD.
+    pub currency: String,
 }
 
 /// One API key, of a customer or of an app.
@@ -174,6 +208,8 @@ pub struct SeedRecord {
     pub customer: String,
     /// At which site; `None` when it is about the whole customer.
     pub site: Option<String>,
+    /// Addresses, lower-cased, of who sees it besides the customer's administrators; empty: everybody there.
+    pub people: Vec<String>,
     /// What the API shows.
     pub fields: Map<String, Value>,
 }

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use causeway_protocol::secret::Secret;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{ConnectionId, UnixTime};
+use causeway_vault::Vault;
 use tokio::sync::Notify;
 
 use crate::flows::passwords::SignIns;
 use crate::http::pages::look::Look;
 use crate::http::proxy::{Api, Limits};
+use crate::legacy_use::LegacyCounts;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::seed::SeedRecord;
@@ -29,16 +31,24 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Which connections were used since the last flush.
     pub last_used: LastUsed,
+    /// Who called with OAuth 1.0 since the last flush.
+    pub legacy_use: LegacyCounts,
     /// What the operator chose.
     pub options: Options,
     /// Wrong client secrets, by client and place.
     pub client_failures: Throttle,
+    /// Wrong OAuth 1.0 pairs, by app and source.
+    pub exchange_failures: Throttle,
     /// Texts at the introspection endpoint that nobody sealed, by app and place.
     pub scans: Throttle,
     /// Pairs that were handed out once more, by family: more than a few a day is worth a look (TOKENS 4).
     pub resends: Throttle,
     /// Where passwords are hashed, and who failed to sign in.
     pub sign_ins: SignIns,
+    /// Wrong API keys of apps, by place.
+    pub app_key_failures: Throttle,
+    /// What accounts connected in the mini-app; `None` where there are no providers.
+    pub providers: Option<Vault>,
     /// The files that pages load.
     pub look: Look,
     /// True once the process is about to stop: not ready any more, still serving.
@@ -63,6 +73,8 @@ pub struct Options {
     pub records: Vec<SeedRecord>,
     /// How much and how long on the way to the upstream.
     pub proxy: Limits,
+    /// What accounts connect in the mini-app.
+    pub providers: Option<Vault>,
 }
 
 impl Shared {
@@ -72,12 +84,16 @@ impl Shared {
         Self {
             api: Api::new(&node.profile, options.upstream.as_deref(), records, options.proxy),
             sign_ins: SignIns::default(),
+            app_key_failures: Throttle::new(20, Seconds(60)),
+            providers: options.providers.take(),
             look: Look::of(&node.profile),
             node,
             metrics: Metrics::new(),
             last_used: LastUsed::default(),
+            legacy_use: LegacyCounts::default(),
             options,
             client_failures: Throttle::new(10, Seconds(60)),
+            exchange_failures: Throttle::new(60, Seconds(60)),
             scans: Throttle::new(100, Seconds(60)),
             resends: Throttle::new(3, Seconds::DAY),
             draining: AtomicBool::new(false),

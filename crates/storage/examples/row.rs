@@ -127,8 +127,10 @@ async fn fill(dir: &Path, rows: u64) -> Result<Vec<Chain>, Failure> {
         Person {
             id: UserId(0),
             email: "admin@example.com".to_owned(),
+            name: String::new(),
             role: Role::CustomerAdmin,
             customer: None,
+            teams: Vec::new(),
             password: PasswordHash("x".to_owned()),
             active: true,
         },
@@ -185,6 +187,11 @@ fn app(n: u64) -> App {
         secrets: Vec::new(),
         redirect_uris: Vec::new(),
         scopes: ScopeSet(0xff),
+        registered_by: None,
+        home: None,
+        providers: Vec::new(),
+        logo: None,
+        review_note: String::new(),
     }
 }
 

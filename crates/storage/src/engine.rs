@@ -1,8 +1,13 @@
 //! The engines, as one type: static dispatch, no trait objects. What an engine does stands in its own folder.
 
 use causeway_protocol::change::Standing;
-use causeway_protocol::records::{App, Connection, Customer, Decided, FeedEntry, Person, Session};
-use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Position, UserId};
+use causeway_protocol::legacy::{
+    Account, ApiKey, ConsumerStanding, ConsumerToken, Exchanged, LegacyLine, Logo, Temporary,
+};
+use causeway_protocol::records::{
+    App, Connection, Customer, Decided, Family, FeedEntry, Person, Role, Session, SubjectKey,
+};
+use causeway_protocol::{AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
 
 use crate::{AuditRow, Boot, Model, Page, Sqlite, Store, Stored};
 
@@ -98,6 +103,66 @@ impl Store for Engine {
         user: UserId,
     ) -> Stored<Standing> {
         ask!(self.standing(family, connection, app, customer, user))
+    }
+
+    async fn families(&self, connection: ConnectionId) -> Stored<Vec<Family>> {
+        ask!(self.families(connection))
+    }
+
+    async fn first_person(&self, customer: CustomerId, role: Role) -> Stored<Option<Person>> {
+        ask!(self.first_person(customer, role))
+    }
+
+    async fn logo(&self, app: AppId) -> Stored<Option<Logo>> {
+        ask!(self.logo(app))
+    }
+
+    async fn consumer(&self, key: &str) -> Stored<Option<ConsumerStanding>> {
+        ask!(self.consumer(key))
+    }
+
+    async fn consumer_by_id(&self, id: ConsumerId) -> Stored<Option<ConsumerStanding>> {
+        ask!(self.consumer_by_id(id))
+    }
+
+    async fn has_consumer(&self, customer: CustomerId) -> Stored<bool> {
+        ask!(self.has_consumer(customer))
+    }
+
+    async fn consumer_token(&self, digest: [u8; 32]) -> Stored<Option<ConsumerToken>> {
+        ask!(self.consumer_token(digest))
+    }
+
+    async fn temporary(&self, digest: [u8; 32]) -> Stored<Option<Temporary>> {
+        ask!(self.temporary(digest))
+    }
+
+    async fn exchanged(&self, app: AppId, consumer: ConsumerId) -> Stored<Option<Exchanged>> {
+        ask!(self.exchanged(app, consumer))
+    }
+
+    async fn legacy(&self, since_day: i64, page: Page<ConsumerId>) -> Stored<Vec<LegacyLine>> {
+        ask!(self.legacy(since_day, page))
+    }
+
+    async fn api_key(&self, digest: [u8; 32]) -> Stored<Option<ApiKey>> {
+        ask!(self.api_key(digest))
+    }
+
+    async fn account(&self, customer: CustomerId) -> Stored<Option<Account>> {
+        ask!(self.account(customer))
+    }
+
+    async fn account_by_external(&self, id: &str) -> Stored<Option<Account>> {
+        ask!(self.account_by_external(id))
+    }
+
+    async fn accounts(&self, app: AppId, page: Page<CustomerId>) -> Stored<Vec<Account>> {
+        ask!(self.accounts(app, page))
+    }
+
+    async fn connection_of(&self, app: AppId, subject: SubjectKey) -> Stored<Option<Connection>> {
+        ask!(self.connection_of(app, subject))
     }
 
     async fn counts(&self) -> Stored<Vec<(&'static str, u64)>> {

@@ -12,10 +12,15 @@ pub mod sqlite;
 use std::future::Future;
 
 use causeway_protocol::change::Standing;
-use causeway_protocol::records::{App, Connection, Customer, Cuts, Decided, FeedEntry, Person, Session};
+use causeway_protocol::legacy::{
+    Account, ApiKey, ConsumerStanding, ConsumerToken, Exchanged, LegacyLine, Logo, Temporary,
+};
+use causeway_protocol::records::{
+    App, Connection, Customer, Cuts, Decided, Family, FeedEntry, Person, Role, Session, SubjectKey,
+};
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{
-    AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Position, Scopes, Subject, UserId,
+    AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, Scopes, Subject, UserId,
 };
 
 pub use engine::Engine;
@@ -117,6 +122,37 @@ pub trait Store: Send + Sync + 'static {
         customer: CustomerId,
         user: UserId,
     ) -> impl Future<Output = Stored<Standing>> + Send;
+    /// The families that a connection holds, living or not; at most 64.
+    fn families(&self, connection: ConnectionId) -> impl Future<Output = Stored<Vec<Family>>> + Send;
+    /// The active person of this role and customer with the lowest number.
+    fn first_person(&self, customer: CustomerId, role: Role) -> impl Future<Output = Stored<Option<Person>>> + Send;
+    /// An app's logo.
+    fn logo(&self, app: AppId) -> impl Future<Output = Stored<Option<Logo>>> + Send;
+    /// An OAuth 1.0 consumer by its key.
+    fn consumer(&self, key: &str) -> impl Future<Output = Stored<Option<ConsumerStanding>>> + Send;
+    /// An OAuth 1.0 consumer by number.
+    fn consumer_by_id(&self, id: ConsumerId) -> impl Future<Output = Stored<Option<ConsumerStanding>>> + Send;
+    /// Whether this customer has a consumer that is on: then its pages warn (TSM-16).
+    fn has_consumer(&self, customer: CustomerId) -> impl Future<Output = Stored<bool>> + Send;
+    /// A token of a consumer, by the SHA-256 of `oauth_token`.
+    fn consumer_token(&self, digest: [u8; 32]) -> impl Future<Output = Stored<Option<ConsumerToken>>> + Send;
+    /// Temporary credentials, by the SHA-256 of `oauth_token`; also those that have expired.
+    fn temporary(&self, digest: [u8; 32]) -> impl Future<Output = Stored<Option<Temporary>>> + Send;
+    /// The mark of an exchange.
+    fn exchanged(&self, app: AppId, consumer: ConsumerId) -> impl Future<Output = Stored<Option<Exchanged>>> + Send;
+    /// Every consumer with what it still calls, counting from this day on, in ascending order of number.
+    fn legacy(&self, since_day: i64, page: Page<ConsumerId>) -> impl Future<Output = Stored<Vec<LegacyLine>>> + Send;
+    /// An API key by its digest.
+    fn api_key(&self, digest: [u8; 32]) -> impl Future<Output = Stored<Option<ApiKey>>> + Send;
+    /// An account by the customer that it is.
+    fn account(&self, customer: CustomerId) -> impl Future<Output = Stored<Option<Account>>> + Send;
+    /// An account by its id; one that was deleted is not found.
+    fn account_by_external(&self, id: &str) -> impl Future<Output = Stored<Option<Account>>> + Send;
+    /// An app's accounts, in ascending order of customer.
+    fn accounts(&self, app: AppId, page: Page<CustomerId>) -> impl Future<Output = Stored<Vec<Account>>> + Send;
+    /// The connection of an app under a subject key, cut or not.
+    fn connection_of(&self, app: AppId, subject: SubjectKey)
+    -> impl Future<Output = Stored<Option<Connection>>> + Send;
     /// Counts of rows by table, for tests, metrics and `prove`.
     fn counts(&self) -> impl Future<Output = Stored<Vec<(&'static str, u64)>>> + Send;
     /// Whether the audit chain holds from the first row to the last; the number of rows.

@@ -1,12 +1,23 @@
 //! What every engine must answer alike and no record says: which feed entries follow from replacing a record, which
 //! family gives way, how far a sweep looks. Pure; no engine's types here.
 
+use aws_lc_rs::digest;
 use causeway_protocol::change::{Allow, scopes_event};
-use causeway_protocol::records::{Act, App, AppStatus, Connection, Customer, Family, FeedEvent, Person};
-use causeway_protocol::{FamilyId, Subject, UnixTime};
+use causeway_protocol::legacy::{Account, ApiKey, Consumer, ConsumerToken, Exchanged, Logo, Temporary};
+use causeway_protocol::records::{
+    Act, App, AppStatus, Connection, Customer, Family, FeedEvent, Membership, Person, Site,
+};
+use causeway_protocol::time::Seconds;
+use causeway_protocol::{ConnectionId, CustomerId, FamilyId, ScopeSet, Subject, UnixTime};
 
 /// A sweep deletes at most `limit` rows of a kind; of families it looks at this many times more.
 pub(crate) const FAMILIES_LOOKED_AT: u32 = 10;
+/// No list of a connection's families is longer.
+pub(crate) const FAMILIES_SHOWN: usize = 64;
+/// Counts of calls with OAuth 1.0 are kept for so many days.
+const LEGACY_DAYS: i64 = 400;
+/// Stands in front of what was the id of an account that was deleted. No valid id holds a control character.
+const DELETED: char = '\u{7f}';
 
 /// Off or on, if the switch moved. A new record comes from "on".
 pub(crate) fn switched(was: bool, is: bool) -> Option<FeedEvent> {
@@ -22,7 +33,8 @@ pub(crate) fn switched(was: bool, is: bool) -> Option<FeedEvent> {
 pub(crate) fn app_put(old: Option<&App>, new: &App) -> Vec<FeedEvent> {
     let rest = old.map_or(FeedEvent::Changed, |old| {
         let lost_approval = old.status == AppStatus::Approved && new.status != AppStatus::Approved;
-        if lost_approval { FeedEvent::CutAccess } else { scopes_event(old.scopes, new.scopes) }
+        let lost_trial = old.passes_review() && !new.passes_review();
+        if lost_approval || lost_trial { FeedEvent::CutAccess } else { scopes_event(old.scopes, new.scopes) }
     });
     let switched_only = old.is_some_and(|old| App { active: new.active, ..old.clone() } == *new);
     let switch = switched(old.is_none_or(|old| old.active), new.active);
@@ -38,7 +50,7 @@ pub(crate) fn customer_put(old: Option<&Customer>, new: &Customer) -> Vec<(Subje
         switched(was.is_none_or(|was| was.active), site.active).map(|event| (site.id.into(), event))
     });
     let switches_aside = |customer: &Customer| {
-        let sites: Vec<_> = customer.sites.iter().map(|s| (s.id, s.external_id.clone(), s.name.clone())).collect();
+        let sites = customer.sites.iter().map(|site| Site { active: true, ..site.clone() }).collect::<Vec<_>>();
         (customer.name.clone(), sites)
     };
     let changed = old.is_some_and(|old| switches_aside(old) != switches_aside(new));
@@ -85,5 +97,97 @@ pub(crate) fn gave_way(family: FamilyId, max_families: u32, act: &Act) -> Act {
         verb: "family.repudiated",
         subject: Some(family.into()),
         detail: format!("longest unused of more than {max_families} families of its connection"),
+    }
+}
+
+/// A person's teams as they are kept: in the order of their numbers, each once.
+pub(crate) fn teams(given: &[Membership]) -> Vec<Membership> {
+    let mut teams = given.to_vec();
+    teams.sort_by_key(|team| team.customer);
+    teams.dedup_by_key(|team| team.customer);
+    teams
+}
+
+/// What `App::logo` holds.
+pub(crate) fn logo_digest(logo: &Logo) -> [u8; 8] {
+    let hash = digest::digest(&digest::SHA256, &logo.bytes);
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_ref()[..8]);
+    first
+}
+
+/// The entries of a consumer that is put.
+pub(crate) fn consumer_put(old: Option<&Consumer>, new: &Consumer) -> Vec<FeedEvent> {
+    let switch = switched(old.is_none_or(|old| old.active), new.active);
+    let changed = old.is_some_and(|old| Consumer { active: new.active, ..old.clone() } != *new);
+    switch.into_iter().chain(changed.then_some(FeedEvent::Changed)).collect()
+}
+
+/// The entries of an API key that is put.
+pub(crate) fn api_key_put(old: Option<&ApiKey>, new: &ApiKey) -> Vec<FeedEvent> {
+    let switch = switched(old.is_none_or(|old| old.active), new.active);
+    let changed = old.is_some_and(|old| ApiKey { active: new.active, ..old.clone() } != *new);
+    switch.into_iter().chain(changed.then_some(FeedEvent::Changed)).collect()
+}
+
+/// Whether temporary credentials may become this token, as far as they themselves go.
+pub(crate) fn may_finish(held: &Temporary, token: &ConsumerToken, at: UnixTime) -> bool {
+    held.allowed.is_some_and(|(person, _)| person == token.user)
+        && held.consumer == token.consumer
+        && at < held.expires_at
+}
+
+/// Whether a pair may be exchanged into this connection: once, or once more when staff said so; never over anybody's
+/// revocation, and never into a live connection that reaches another customer's data.
+pub(crate) fn may_exchange(mark: Option<&Exchanged>, old: Option<&Connection>, allow: &Allow) -> bool {
+    let reopened = mark.is_some_and(|mark| mark.reopened);
+    let fits = |old: &Connection| if old.live { old.customer == allow.customer } else { reopened };
+    (mark.is_none() || reopened) && old.is_none_or(fits)
+}
+
+/// The scopes of a live connection into which a pair is exchanged: never fewer than before.
+pub(crate) fn widened(old: &Connection, allow: &Allow) -> ScopeSet {
+    old.scopes.union(allow.scopes)
+}
+
+/// The first day of which counts of calls with OAuth 1.0 are kept.
+pub(crate) fn first_legacy_day(now: UnixTime) -> i64 {
+    now.0.div_euclid(Seconds::DAY.0) - LEGACY_DAYS
+}
+
+/// Calls as they are added: no node counts more in one go, and no sum overflows.
+pub(crate) fn counted(calls: u64) -> u32 {
+    u32::try_from(calls).unwrap_or(u32::MAX)
+}
+
+/// An account after an edit: only name, time zone and currency can change.
+pub(crate) fn edited(old: &Account, new: &Account) -> Account {
+    let (name, timezone, currency) = (new.name.clone(), new.timezone.clone(), new.currency.clone());
+    Account { name, timezone, currency, ..old.clone() }
+}
+
+/// What the customer of a deleted account is called: its id is free again.
+pub(crate) fn deleted_id(customer: CustomerId) -> String {
+    format!("{DELETED}{customer}")
+}
+
+/// Whether this is what a deleted account's customer is called.
+pub(crate) fn is_deleted(external_id: &str) -> bool {
+    external_id.starts_with(DELETED)
+}
+
+/// The entries of the customer of an account that is deleted.
+pub(crate) fn customer_deleted(was_active: bool) -> impl Iterator<Item = FeedEvent> {
+    [FeedEvent::CutAll].into_iter().chain(switched(was_active, false))
+}
+
+/// The audit row of a connection that was cut because its account was deleted by `act`.
+pub(crate) fn went_with_account(connection: ConnectionId, act: &Act) -> Act {
+    Act {
+        at: act.at,
+        actor: act.actor.clone(),
+        verb: "connection.cut",
+        subject: Some(connection.into()),
+        detail: "its account was deleted".to_owned(),
     }
 }

@@ -89,19 +89,19 @@ impl Partner {
 
     /// Any form at the token endpoint.
     pub async fn token(&self, platform: &Platform, pairs: &[(&str, &str)]) -> Response {
-        platform.at_api(Call::post(&platform.profile().endpoints.token).form(pairs)).await
+        platform.at_token_host(Call::post(&platform.profile().endpoints.token).form(pairs)).await
     }
 
     /// Revokes (RFC 7009).
     pub async fn revoke(&self, platform: &Platform, token: &str) -> Response {
         let pairs = self.signed(&[("token", token)]);
-        platform.at_api(Call::post(&platform.profile().endpoints.revoke).form(&pairs)).await
+        platform.at_token_host(Call::post(&platform.profile().endpoints.revoke).form(&pairs)).await
     }
 
     /// Introspects (RFC 7662).
     pub async fn introspect(&self, platform: &Platform, token: &str) -> Response {
         let pairs = self.signed(&[("token", token)]);
-        platform.at_api(Call::post(&platform.profile().endpoints.introspect).form(&pairs)).await
+        platform.at_token_host(Call::post(&platform.profile().endpoints.introspect).form(&pairs)).await
     }
 
     /// Whether this app's introspection calls a token active.

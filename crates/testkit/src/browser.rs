@@ -27,8 +27,10 @@ pub struct Form {
     pub action: String,
     /// `get` or `post`.
     pub method: String,
-    /// Names and values of its fields, hidden ones included, buttons not.
+    /// Names and values of its fields, hidden ones included, buttons not; of a group of radio buttons, the checked one.
     pub fields: Vec<(String, String)>,
+    /// Names and values of its radio buttons.
+    pub choices: Vec<(String, String)>,
     /// Text, name and value of its buttons, in order.
     pub buttons: Vec<(String, String, String)>,
 }
@@ -140,7 +142,14 @@ impl Page {
                 Form { action: attribute(head, "action"), method: attribute(head, "method"), ..Form::default() };
             for tag in body.split("<input").skip(1) {
                 let tag = tag.split('>').next().unwrap_or_default();
-                form.fields.push((attribute(tag, "name"), attribute(tag, "value")));
+                let field = (attribute(tag, "name"), attribute(tag, "value"));
+                if attribute(tag, "type") == "radio" {
+                    form.choices.push(field.clone());
+                    if !tag.ends_with("checked") {
+                        continue;
+                    }
+                }
+                form.fields.push(field);
             }
             for tag in body.split("<button").skip(1) {
                 let (tag, rest) = tag.split_once('>').unwrap_or((tag, ""));

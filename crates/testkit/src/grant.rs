@@ -3,7 +3,7 @@
 
 use causeway_protocol::authorize::{Pending, Request, ReturnTo};
 use causeway_protocol::change::Row;
-use causeway_protocol::consent::{self, Form};
+use causeway_protocol::consent::{self, Decider, Form};
 use causeway_protocol::family::FamilySecret;
 use causeway_protocol::pkce;
 use causeway_protocol::records::Decision;
@@ -71,10 +71,12 @@ impl Platform {
                 sent: wish.redirect_sent,
                 state: None,
             },
-            scopes: wish.scopes.map_or(app.scopes, |words| scopes.parse(words, &[' ']).expect("known scopes")),
+            scopes: wish.scopes.map_or(app.scopes, |words| node.profile.read_scope(words, &scopes).expect("known scopes")),
             challenge: wish.verifier.and_then(|verifier| pkce::parse_challenge(&pkce::challenge_of(verifier))),
+            account: None,
         };
-        consent::may_allow(&request, &app, &person, customer.as_ref(), &node.profile).expect("may be allowed");
+        let decider = Decider::Person(&person);
+        consent::may_allow(&request, &app, decider, customer.as_ref(), &node.profile).expect("may be allowed");
         let pending = Pending {
             request: Ok(request.clone()),
             transaction: node.random(),
@@ -88,12 +90,14 @@ impl Platform {
             family: node.family_id(),
             secret: FamilySecret(node.random()),
         };
-        let change = consent::decide(&form, &request, Decision::Allow, &person, customer.as_ref(), &node.profile, now);
+        let change = consent::decide(&form, &request, Decision::Allow, decider, customer.as_ref(), &node.profile, now);
         let change: Change = change.expect("may be decided");
         let outcome = node.apply(change).await.expect("the store answers");
         let Outcome::Applied(applied) = outcome else { panic!("the decision was stale") };
         let Row::Decided(decided) = applied.row else { panic!("a decision answers its row") };
-        let code = consent::code(&form, &request, &decided, &person, &node.profile).expect("allowed, so a code");
+        let for_whom = customer.expect("a customer allowed").id;
+        let code = consent::code(&form, &request, &decided, person.id, for_whom, &node.profile);
+        let code = code.expect("allowed, so a code");
         node.ring().seal(&node.profile.token.prefixes.code, &code, now)
     }
 }

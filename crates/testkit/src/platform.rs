@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use causeway_protocol::profile::{self, Profile};
+use causeway_protocol::profile::{self, HostWord, Profile};
 use causeway_protocol::records::{App, Person};
 use causeway_protocol::seal::KeyRing;
 use causeway_protocol::secret::Secret;
@@ -72,6 +72,15 @@ impl Builder {
     /// Tripleseat over SQLite, standing at noon.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A shipped platform with another seed.
+    ///
+    /// # Panics
+    /// When no such profile ships.
+    pub fn shipped(key: &str, seed: &str) -> Self {
+        let profile = profile::shipped(key).expect("this profile ships, and is right");
+        Self { profile, ..Self::default() }.seed(seed)
     }
 
     /// Another profile, or this one with other settings.
@@ -270,6 +279,14 @@ impl Platform {
     /// Sends to the API host.
     pub async fn at_api(&self, call: Call) -> Response {
         call.send(self.api_address()).await
+    }
+
+    /// Sends to the host of the token endpoint and its kin.
+    pub async fn at_token_host(&self, call: Call) -> Response {
+        match self.profile().endpoints.token_host {
+            HostWord::Login => self.at_login(call).await,
+            HostWord::Api => self.at_api(call).await,
+        }
     }
 
     /// Sends to the admin door, with its key.

@@ -6,6 +6,15 @@ use causeway_server::seed::{Seed, parse};
 /// The text: three customers, seven apps, six people, a few records.
 pub const TEXT: &str = include_str!("../seeds/tripleseat.toml");
 
+/// A platform with teams: four accounts, three apps, two people, an API key.
+pub const CAL: &str = include_str!("../seeds/cal.toml");
+/// Of [`CAL`]: runs the team "team-51", and works in "team-52".
+pub const ALBA: &str = "alba@moreno.example";
+/// Of [`CAL`]: works in the team "team-51".
+pub const BEN: &str = "ben@okafor.example";
+/// Of [`CAL`]: an API key of Alba's own account.
+pub const ALBA_KEY: &str = "cal_live_alba_0123456789abcdef";
+
 /// An admin of the customer "4100", which has two active sites.
 pub const OLIVIA: &str = "olivia@harbor.example";
 /// A member of "4100".

@@ -98,11 +98,11 @@ impl Client {
 /// Only below the platform's own bases (SECURITY PV-07): scheme, host and port as configured.
 fn request(platform: &Platform, out: &Outgoing) -> Option<http::Request<Full<Bytes>>> {
     let uri: http::Uri = out.url.parse().ok()?;
-    let below = |base: &String| {
+    let below = |(_, base): (&str, &str)| {
         base.parse::<http::Uri>().is_ok_and(|base| base.scheme() == uri.scheme() && base.authority() == uri.authority())
-            && out.url.starts_with(base.as_str())
+            && out.url.starts_with(base)
     };
-    if ![&platform.api_url, &platform.login_url].into_iter().any(below) {
+    if !platform.bases().any(below) {
         return None;
     }
     let mut request = http::Request::builder()
@@ -133,6 +133,7 @@ fn answer(status: u16, headers: &HeaderMap, body: Bytes) -> Answer {
         retry_after: wait.map(|seconds| Seconds(seconds.into())),
         challenge: text(WWW_AUTHENTICATE),
         content_type: text(CONTENT_TYPE),
+        notice: crate::legacy::Notice::read(headers),
         body,
     }
 }

@@ -18,6 +18,9 @@ use crate::timeline::{Outcome, StepKind};
 use crate::vault::{Inner, Vault};
 use crate::{show, speech};
 
+/// The longest name of an account, in bytes.
+const MOST_ACCOUNT: usize = 200;
+
 const SENT_THERE: &str = "The address says which app asks and for what. “state” ties the way back to this browser; \
      “code_challenge” ties the code to this server.";
 const CAME_BACK: &str = "You allowed it, and came back with a code: good once, for a short time, and worthless to \
@@ -28,13 +31,18 @@ const TRADED: &str = "The server, not the browser, traded the code for two token
 impl Vault {
     /// Begins: answers the address to send this session's person to. The `state` in it is good once, for this session.
     ///
-    /// `account` is the partner's own: one account has one connection to a platform, and connecting again repairs it.
+    /// `account` is the partner's own name of whom it connects: one account has one connection to a platform, and
+    /// connecting again repairs it. Where the platform wants the account named, it is told this very name, under which
+    /// the partner registered it there (ORC-13). Error: 317 it is empty.
     pub async fn begin(&self, platform: &str, account: &str, session: &str) -> Result<String, Refusal> {
         let inner = &self.0;
         let platform = inner.platforms.get(platform).ok_or(Reason::NoSuchPage.refuse())?;
         let state = inner.random_text();
         let verifier = Secret::new(inner.random_text());
-        let url = speech::authorize_url(platform, &state, &verifier);
+        if account.is_empty() || account.len() > MOST_ACCOUNT || account.chars().any(char::is_control) {
+            return Err(Reason::AccountMissing.refuse());
+        }
+        let url = speech::authorize_url(platform, account, &state, &verifier);
         let now = inner.clock.now();
         let pending = Pending {
             state: sha256(&[state.as_bytes()]),
@@ -130,7 +138,7 @@ impl Inner {
     async fn redeem(&self, platform: &str, pending: Pending, code: &Secret) -> Result<Connection, Refusal> {
         let platform = self.platforms.get(platform).ok_or(Reason::NoSuchPage.refuse())?;
         let tokens = self.exchange(platform, &pending, code).await?;
-        let asked = platform.scopes.join(" ");
+        let asked = speech::asked(platform).join(" ");
         let (key, now) = (platform.key().to_owned(), self.clock.now());
         Ok(self.store.connect(key, pending.account, asked, tokens, now).await?)
     }
@@ -170,8 +178,8 @@ impl Inner {
 
 fn refusal_of(failure: &TokenFailure) -> Refusal {
     match failure {
-        TokenFailure::InvalidGrant(said) => Reason::ExchangeFailed.about(format!("invalid_grant: {said}")),
-        TokenFailure::Other { code, said } => Reason::ExchangeFailed.about(format!("{code}: {said}")),
+        TokenFailure::InvalidGrant(said) => Reason::ExchangeFailed.about(reply::both("invalid_grant", said)),
+        TokenFailure::Other { code, said } => Reason::ExchangeFailed.about(reply::both(code, said)),
         TokenFailure::Transient { why, .. } => Reason::PlatformUnreachable.about(why.clone()),
     }
 }

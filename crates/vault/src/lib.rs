@@ -7,10 +7,14 @@
 
 mod client;
 pub mod clock;
+pub mod configured;
 mod connect;
 mod keys;
+pub mod legacy;
 mod lifecycle;
+pub mod migrate;
 mod platform;
+pub mod platforms;
 mod refresh;
 pub mod reply;
 pub mod show;
@@ -20,8 +24,9 @@ pub mod timeline;
 mod vault;
 
 pub use keys::MasterKeys;
-pub use lifecycle::ApiReply;
+pub use lifecycle::{ApiReply, Revocation};
 pub use platform::Platform;
+pub use reply::LifeFrom;
 pub use speech::{ApiRequest, Method};
 pub use store::{Connection, Site, Status};
 pub use vault::{Limits, Tokens, Vault};

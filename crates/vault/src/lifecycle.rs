@@ -14,6 +14,8 @@ use crate::store::{Live, Site};
 use crate::timeline::{Outcome, StepKind};
 use crate::vault::{Inner, Vault};
 
+/// The longest name that a test answers, in characters.
+const MOST_NAME: usize = 200;
 /// Sites that are kept of a list.
 const MOST_SITES: usize = 500;
 
@@ -28,6 +30,24 @@ pub struct ApiReply {
     pub content_type: Option<String>,
     /// Bounded by `Limits::answer`.
     pub body: Bytes,
+}
+
+/// What came of telling the platform that a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// It ended the authorization.
+    Done,
+    /// It could not be told, or did not do it.
+    Failed,
+    /// It has no way to be told: people cut the connection there.
+    NotOffered,
+}
+
+/// Where a call goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Api,
+    Userinfo,
 }
 
 /// What to do after one try of a call.
@@ -45,16 +65,24 @@ impl Vault {
     /// 906 the permission is missing, renewing would not help · 907 the platform asks for fewer calls · 905 it cannot
     /// be reached.
     pub async fn call(&self, id: i64, request: &ApiRequest) -> Result<ApiReply, Refusal> {
+        self.call_at(id, request, Place::Api).await
+    }
+
+    async fn call_at(&self, id: i64, request: &ApiRequest, place: Place) -> Result<ApiReply, Refusal> {
         let inner = &self.0;
         let mut live = inner.usable(id).await?;
         let (mut renewed, mut attempt) = (false, 0);
         loop {
-            match inner.try_call(&live, request).await? {
+            match inner.try_call(&live, request, place).await? {
                 Next::Return(reply) => return Ok(reply),
                 Next::Refuse(refusal) => return Err(refusal),
                 Next::Renew if !renewed => {
                     live = inner.renew(id, live.connection.generation, Why::Needed).await?;
                     renewed = true;
+                }
+                // Here a 401 may mean a missing permission, and the platform has just honoured the grant.
+                Next::Renew if inner.platform_of(&live.connection)?.profile.api.scope_missing_is_401 => {
+                    return Err(Reason::PermissionMissing.refuse());
                 }
                 Next::Renew => {
                     let said = "The platform refuses a token that it has just issued.".to_owned();
@@ -68,6 +96,29 @@ impl Vault {
                 }
             }
         }
+    }
+
+    /// Tests the connection (CAL-15): asks the platform whose it is, by the profile's `partner.test`, and answers the name.
+    ///
+    /// Errors: those of [`Vault::call`] · 911 the answer is no success, or holds no name · 108 the profile names no test.
+    pub async fn test_connection(&self, id: i64) -> Result<String, Refusal> {
+        let connection = self.connection(id).await?;
+        let profile = &self.0.platform_of(&connection)?.profile;
+        let Some((path, name)) = profile.partner.test.clone() else { return Err(Reason::NoSuchPage.refuse()) };
+        let own = profile.endpoints.userinfo.as_ref() == Some(&path);
+        let place = if own { Place::Userinfo } else { Place::Api };
+        let reply = self.call_at(id, &ApiRequest::get(path), place).await?;
+        if !reply.success {
+            return Err(Reason::AnswerUnreadable.about(format!("it answered {}", reply.status)));
+        }
+        let fields = serde_json::from_slice::<serde_json::Map<String, Value>>(&reply.body).ok();
+        let name = fields.as_ref().and_then(|fields| reply::plain(reply::dig(fields, &name)?));
+        let name = name.map(|name| crate::show::excerpt(name.trim(), MOST_NAME)).filter(|name| !name.is_empty());
+        let name = name.ok_or(Reason::AnswerUnreadable.about("it holds no name"))?;
+        if profile.partner.sites_path.is_none() {
+            self.0.store.name_customer(id, name.clone()).await?;
+        }
+        Ok(name)
     }
 
     /// Asks the platform which sites there are, and remembers them and the customer. Nothing happens where there are
@@ -85,8 +136,8 @@ impl Vault {
     }
 
     /// Ends the connection here, and tells the platform if it can be told. The tokens are deleted in any case.
-    /// Answers whether the platform knows.
-    pub async fn disconnect(&self, id: i64) -> Result<bool, Refusal> {
+    /// Answers what the platform knows.
+    pub async fn disconnect(&self, id: i64) -> Result<Revocation, Refusal> {
         let vault = self.clone();
         let task = tokio::spawn(async move {
             let gate = vault.0.gate(id);
@@ -103,7 +154,7 @@ impl Inner {
         let connection = self.store.connection(id).await?.ok_or(Reason::NotConnected.refuse())?;
         Self::working(&connection)?;
         let live = self.store.live(id).await?.ok_or(Reason::NotConnected.refuse())?;
-        if self.clock.now() >= live.connection.access_ends {
+        if live.connection.access_is_over(self.clock.now()) {
             return self.renew(id, live.connection.generation, Why::Needed).await;
         }
         if live.refresh.is_none() || !self.is_due(&live.connection) {
@@ -115,13 +166,16 @@ impl Inner {
         }
     }
 
-    async fn try_call(&self, live: &Live, request: &ApiRequest) -> Result<Next, Refusal> {
+    async fn try_call(&self, live: &Live, request: &ApiRequest, place: Place) -> Result<Next, Refusal> {
         let platform = self.platform_of(&live.connection)?;
-        let out = speech::api_call(platform, request, &live.access)?;
+        let out = match place {
+            Place::Api => speech::api_call(platform, request, &live.access)?,
+            Place::Userinfo => speech::userinfo_call(platform, request, &live.access)?,
+        };
         let result = self.send(platform, &out, self.limits.answer).await;
         let repeatable = request.method.is_idempotent();
         let (next, outcome, meaning) = match &result {
-            Ok(answer) => understood(answer, repeatable),
+            Ok(answer) => understood(platform, answer, repeatable),
             Err(why) => unreached(why, repeatable),
         };
         let site = request.site.as_ref().map(|site| format!(" for site {site}")).unwrap_or_default();
@@ -132,27 +186,28 @@ impl Inner {
         Ok(next)
     }
 
-    async fn disconnect(&self, id: i64) -> Result<bool, Refusal> {
+    async fn disconnect(&self, id: i64) -> Result<Revocation, Refusal> {
         let connection = self.store.connection(id).await?.ok_or(Reason::NotConnected.refuse())?;
         let platform = self.platform_of(&connection)?;
         let of = (platform.key(), connection.account.as_str());
         // Tokens that do not open any more cannot be given back; deleting them goes on.
         let live = self.store.live(id).await.unwrap_or_default();
         let told = match &live {
+            _ if !platform.profile.partner.revokes => Revocation::NotOffered,
             Some(live) => {
-                self.give_back(platform, of, &speech::revoke(platform, live.refresh.as_ref().unwrap_or(&live.access)))
-                    .await
+                let out = speech::revoke(platform, &live.access, live.refresh.as_ref());
+                self.give_back(platform, of, &out).await
             }
-            None => false,
+            None => Revocation::Failed,
         };
         self.store.disconnect(id, self.clock.now()).await?;
         Ok(told)
     }
 
     /// RFC 7009. One try: a failing platform must not keep anybody connected (CORE-28).
-    async fn give_back(&self, platform: &Platform, of: (&str, &str), out: &Outgoing) -> bool {
+    async fn give_back(&self, platform: &Platform, of: (&str, &str), out: &Outgoing) -> Revocation {
         let result = self.send(platform, out, TOKEN_ANSWER).await;
-        let told = result.as_ref().is_ok_and(|answer| reply::is_success(answer.status));
+        let told = result.as_ref().is_ok_and(reply::is_given_back);
         let reply = match &result {
             Ok(answer) => reply::shown_tokens(platform, answer),
             Err(why) => why.words().to_owned(),
@@ -163,15 +218,15 @@ impl Inner {
             (Outcome::Bad, "The platform could not be told. Our copies of the tokens are deleted all the same.")
         };
         self.note(of, StepKind::Revoke, outcome, (out.shown.clone(), reply), meaning.to_owned());
-        told
+        if told { Revocation::Done } else { Revocation::Failed }
     }
 }
 
-fn understood(answer: &Answer, repeatable: bool) -> (Next, Outcome, String) {
+fn understood(platform: &Platform, answer: &Answer, repeatable: bool) -> (Next, Outcome, String) {
     let bad = |next, meaning: &str| (next, Outcome::Bad, meaning.to_owned());
-    match reply::meaning(answer) {
+    match reply::meaning_at(platform, answer) {
         CallMeaning::Answered => {
-            let success = reply::is_success(answer.status);
+            let success = reply::is_success(answer.status) && reply::refusal_inside(platform, answer).is_none();
             let (content_type, body) = (answer.content_type.clone(), answer.body.clone());
             let reply = ApiReply { status: answer.status, success, content_type, body };
             if success {

@@ -1,7 +1,7 @@
 //! A platform as one partner reaches it: its profile, its addresses and the app's own credentials there.
 //! How it is spoken to stands in `speech.rs`.
 
-use causeway_protocol::profile::Profile;
+use causeway_protocol::profile::{HostWord, Profile};
 use causeway_protocol::secret::Secret;
 use url::{Host, Url};
 
@@ -12,8 +12,10 @@ pub struct Platform {
     pub profile: Profile,
     /// Base of the authorization endpoint; no trailing slash.
     pub login_url: String,
-    /// Base of the token endpoint and the API; no trailing slash.
+    /// Base of the API; no trailing slash.
     pub api_url: String,
+    /// Base of the token endpoint where it is neither of the two; `None`: the one that `endpoints.token_host` names.
+    pub token_url: Option<String>,
     /// What `iss` must say (RFC 9207).
     pub issuer: String,
     /// The app's public name there.
@@ -36,14 +38,14 @@ impl Platform {
     /// only.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        for (name, text) in
-            [("login_url", &self.login_url), ("api_url", &self.api_url), ("redirect_uri", &self.redirect_uri)]
-        {
+        let bases = self.bases();
+        let redirect = ("redirect_uri", self.redirect_uri.as_str());
+        for (name, text) in bases.clone().chain([redirect]) {
             if let Some(problem) = address_problem(text) {
                 problems.push(format!("{}: {name} {problem}", self.key()));
             }
         }
-        for (name, text) in [("login_url", &self.login_url), ("api_url", &self.api_url)] {
+        for (name, text) in bases {
             if text.ends_with('/') || text.contains(['?', '#']) {
                 problems.push(format!("{}: {name} must end without /, query and fragment", self.key()));
             }
@@ -56,7 +58,31 @@ impl Platform {
 
     /// Whether a base is reached over TLS.
     pub(crate) fn wants_tls(&self) -> bool {
-        [&self.login_url, &self.api_url].iter().any(|base| base.starts_with("https://"))
+        self.bases().any(|(_, base)| base.starts_with("https://"))
+    }
+
+    /// The addresses that requests go to, and no other.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = (&'static str, &str)> + Clone {
+        let token = self.token_url.as_deref().map(|text| ("token_url", text));
+        [("login_url", self.login_url.as_str()), ("api_url", self.api_url.as_str())].into_iter().chain(token)
+    }
+
+    /// The base of a host.
+    pub(crate) fn base(&self, host: HostWord) -> &str {
+        match host {
+            HostWord::Login => &self.login_url,
+            HostWord::Api => &self.api_url,
+        }
+    }
+
+    /// The base of the token endpoint and its kin.
+    pub(crate) fn token_base(&self) -> &str {
+        self.token_url.as_deref().unwrap_or_else(|| self.base(self.profile.endpoints.token_host))
+    }
+
+    /// Whether a connection is about an account that the platform knows by the name that the partner gives it (ORC-13).
+    pub fn names_accounts(&self) -> bool {
+        !self.profile.authorize.account_parameter.is_empty()
     }
 }
 

@@ -20,6 +20,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// After an early refresh failed, the next early one is not before this.
 const EARLY_REST: Seconds = Seconds(30);
 
+const OVER: &str = "The refresh token has ended: the platform lets none live longer.";
+const NO_REFRESH: &str = "The access token is not good any more, and the platform gave no refresh token.";
+
 /// Why a pair is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
@@ -36,15 +39,16 @@ impl Vault {
     /// again.
     pub async fn refresh_now(&self, id: i64) -> Result<Connection, Refusal> {
         let connection = self.connection(id).await?;
-        Ok(self.0.renew(id, connection.generation, Why::Asked).await?.connection)
+        Ok(self.0.seen(self.0.renew(id, connection.generation, Why::Asked).await?.connection))
     }
 
-    /// Renews every connection whose time has come. Answers how many were renewed; failures are retried at the next
-    /// call.
+    /// Renews every connection whose time has come, and ends those whose time is over. Answers how many were renewed;
+    /// failures are retried at the next call.
     pub async fn renew_due(&self) -> Result<usize, Refusal> {
         let mut renewed = 0;
         for connection in self.connections().await? {
-            let due = connection.status == Status::Connected && self.0.is_due(&connection);
+            let over = connection.access_is_over(self.now()) && connection.refresh_is_over(self.now());
+            let due = connection.status == Status::Connected && (over || self.0.is_due(&connection));
             if due && self.0.renew(connection.id, connection.generation, Why::Early).await.is_ok() {
                 renewed += 1;
             }
@@ -64,11 +68,13 @@ impl Vault {
 }
 
 impl Inner {
-    /// Whether it is time to renew early.
+    /// Whether it is time to renew early. Never where the refresh token has ended: the platform would say no.
     pub(crate) fn is_due(&self, connection: &Connection) -> bool {
         let now = self.clock.now();
         let rests = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        self.renews(connection) <= now && rests.get(&connection.id).is_none_or(|until| *until <= now)
+        self.renews(connection).is_some_and(|at| at <= now)
+            && !connection.refresh_is_over(now)
+            && rests.get(&connection.id).is_none_or(|until| *until <= now)
     }
 
     /// Replaces pair `seen`, unless that happened already. A caller that goes away does not stop it: the answer must be
@@ -91,6 +97,9 @@ impl Inner {
     }
 
     async fn renew_alone(&self, id: i64, seen: i64, why: Why) -> Result<Live, Refusal> {
+        if why != Why::Asked && self.is_over(id, seen).await? {
+            return self.ended(id, seen, OVER.to_owned()).await;
+        }
         let tries = if why == Why::Early { 1 } else { self.limits.tries };
         // A lease outlives one request, never a crash by much.
         let lease = self.limits.timeout + Duration::from_secs(5);
@@ -108,7 +117,7 @@ impl Inner {
             let (live, refresh, retry_key, begun) = match self.store.claim(ask).await? {
                 Claim::Mine { live, refresh, retry_key, begun } => (live, refresh, retry_key, begun),
                 Claim::Newer(live) => return Ok(live),
-                Claim::NoRefreshToken => return self.cannot_renew(id, seen).await,
+                Claim::NoRefreshToken => return self.cannot_renew(id, seen, why).await,
                 Claim::Ended(Some(Status::ReconnectNeeded { reason, .. })) => {
                     return Err(Reason::ReconnectNeeded.about(reason));
                 }
@@ -138,7 +147,7 @@ impl Inner {
                     } else {
                         self.store.abandon(id).await?
                     }
-                    return Err(Reason::RefreshRefused.about(format!("{code}: {said}")));
+                    return Err(Reason::RefreshRefused.about(reply::both(&code, &said)));
                 }
                 TokenFailure::Transient { why, retry_after } => {
                     self.store.release(id).await?;
@@ -156,7 +165,7 @@ impl Inner {
         let platform = self.platform_of(&live.connection).map_err(unknown)?;
         let out = speech::refresh(platform, refresh, key);
         let (result, reply) = match self.send(platform, &out, TOKEN_ANSWER).await {
-            Ok(answer) => (reply::tokens(platform, &answer, self.clock.now()), reply::shown_tokens(platform, &answer)),
+            Ok(answer) => (reply::renewed(platform, &answer, self.clock.now()), reply::shown_tokens(platform, &answer)),
             Err(why) => {
                 let words = why.words().to_owned();
                 (Err(TokenFailure::Transient { why: words.clone(), retry_after: None }), words)
@@ -179,8 +188,21 @@ impl Inner {
         }
     }
 
-    async fn cannot_renew(&self, id: i64, seen: i64) -> Result<Live, Refusal> {
-        self.ended(id, seen, "The access token has ended, and the platform gave no refresh token.".to_owned()).await
+    /// Whether the refresh token of pair `seen` has ended: asking would be useless (OTE-13).
+    async fn is_over(&self, id: i64, seen: i64) -> Result<bool, Refusal> {
+        let of_pair = |connection: &Connection| connection.generation == seen && connection.status == Status::Connected;
+        let found = self.store.connection(id).await?.filter(of_pair);
+        Ok(found.is_some_and(|connection| connection.refresh_is_over(self.clock.now())))
+    }
+
+    /// Without a refresh token, a connection ends with its access token, and not before.
+    async fn cannot_renew(&self, id: i64, seen: i64, why: Why) -> Result<Live, Refusal> {
+        let connection = self.store.connection(id).await?.ok_or(Reason::NotConnected.refuse())?;
+        Self::working(&connection)?;
+        if why == Why::Needed || connection.access_is_over(self.clock.now()) {
+            return self.ended(id, seen, NO_REFRESH.to_owned()).await;
+        }
+        Err(Reason::RefreshRefused.about("the platform gave no refresh token"))
     }
 }
 
@@ -196,8 +218,9 @@ fn told(result: &Result<Tokens, TokenFailure>) -> (Outcome, String) {
             let meaning = "The platform does not honour the refresh token any more: a person must connect again.";
             (Outcome::Bad, format!("{meaning} Nothing is tried again by itself."))
         }
-        Err(TokenFailure::Other { code, .. }) => {
-            (Outcome::Bad, format!("The platform refused for another reason ({code}). The connection is kept."))
+        Err(TokenFailure::Other { code, said }) => {
+            let why = reply::both(code, said);
+            (Outcome::Bad, format!("The platform refused for another reason ({why}). The connection is kept."))
         }
         Err(TokenFailure::Transient { why, .. }) => {
             let meaning = format!("No usable answer: {why}. That says nothing about the connection.");

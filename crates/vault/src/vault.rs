@@ -59,8 +59,9 @@ pub struct Tokens {
     pub access: String,
     /// The same of the refresh token.
     pub refresh: Option<String>,
-    /// When the vault will renew them by itself.
-    pub renews: UnixTime,
+    /// When the vault will renew them by itself; `None`: there is no refresh token, or nobody says when the access token
+    /// ends.
+    pub renews: Option<UnixTime>,
 }
 
 /// See the crate. A handle; cheap to clone.
@@ -75,6 +76,10 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) limits: Limits,
     pub(crate) timeline: Timeline,
+    /// Migrations under way in this process.
+    pub(crate) campaigns: crate::migrate::Board,
+    /// Where the file stands.
+    pub(crate) directory: std::path::PathBuf,
     /// One refresh at a time per connection in this process; the store's lease does it across processes.
     gates: Mutex<HashMap<i64, Arc<tokio::sync::Mutex<()>>>>,
     /// After a failed early refresh: do not try another early one before this.
@@ -118,6 +123,8 @@ impl Vault {
             entropy,
             limits,
             timeline: Timeline::default(),
+            campaigns: crate::migrate::Board::default(),
+            directory: directory.to_owned(),
             gates: Mutex::default(),
             not_before: Mutex::default(),
         })))
@@ -146,12 +153,20 @@ impl Vault {
 
     /// All connections, those included that need a person.
     pub async fn connections(&self) -> Result<Vec<Connection>, Refusal> {
-        Ok(self.0.store.connections().await?)
+        let all = self.0.store.connections().await?;
+        Ok(all.into_iter().map(|connection| self.0.seen(connection)).collect())
     }
 
     /// One connection.
     pub async fn connection(&self, id: i64) -> Result<Connection, Refusal> {
-        self.0.store.connection(id).await?.ok_or(Reason::NotConnected.into())
+        let connection = self.0.store.connection(id).await?.ok_or(Reason::NotConnected.refuse())?;
+        Ok(self.0.seen(connection))
+    }
+
+    /// The connection that this account has, or had, to this platform.
+    pub async fn connection_of(&self, platform: &str, account: &str) -> Result<Option<Connection>, Refusal> {
+        let found = self.0.store.connection_of(platform.to_owned(), account.to_owned()).await?;
+        Ok(found.map(|connection| self.0.seen(connection)))
     }
 
     /// What may be shown of its tokens; `None` when there are none.
@@ -159,7 +174,7 @@ impl Vault {
         Ok(self.0.store.live(id).await?.map(|live| Tokens {
             access: show::fingerprint(live.access.expose()),
             refresh: live.refresh.as_ref().map(|token| show::fingerprint(token.expose())),
-            renews: self.0.renews(&live.connection),
+            renews: live.refresh.as_ref().and_then(|_| self.0.renews(&live.connection)),
         }))
     }
 
@@ -192,6 +207,18 @@ impl Inner {
         }
     }
 
+    /// With what the profile adds: from when on people are warned. Of a life that is shorter than two warnings, only the
+    /// second half warns.
+    pub(crate) fn seen(&self, connection: Connection) -> Connection {
+        let partner = self.platforms.get(&connection.platform).map(|platform| &platform.profile.partner);
+        let ahead = partner.map(|rules| {
+            let half = rules.refresh_life.map_or(rules.refresh_warn, |life| Seconds(life.0 / 2));
+            rules.refresh_warn.min(half)
+        });
+        let warns_at = connection.refresh_ends.zip(ahead).map(|(ends, ahead)| ends - ahead);
+        Connection { warns_at, ..connection }
+    }
+
     pub(crate) fn gate(&self, id: i64) -> Arc<tokio::sync::Mutex<()>> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(gates.entry(id).or_default())
@@ -199,14 +226,16 @@ impl Inner {
 
     /// When the vault renews the access token: ahead of its end, spread by a jitter that is the pair's own (SECURITY
     /// PV-03). A short-lived token is renewed at half its life, so that no platform's setting makes a refresh loop.
-    pub(crate) fn renews(&self, connection: &Connection) -> UnixTime {
-        let Some(platform) = self.platforms.get(&connection.platform) else { return connection.access_ends };
+    /// `None`: nobody says when it ends.
+    pub(crate) fn renews(&self, connection: &Connection) -> Option<UnixTime> {
+        let ends = connection.access_ends?;
+        let Some(platform) = self.platforms.get(&connection.platform) else { return Some(ends) };
         let ahead = platform.profile.partner.refresh_ahead.0;
         let seed = [connection.id.to_be_bytes(), connection.generation.to_be_bytes()];
         let noise = u32::from_be_bytes(causeway_protocol::seal::sha256(&[&seed[0], &seed[1]]));
         let jitter = i64::from(noise) % (ahead / 5 + 1);
-        let half = connection.access_ends.since(connection.obtained).0 / 2;
-        connection.access_ends - Seconds((ahead + jitter).min(half))
+        let half = ends.since(connection.obtained).0 / 2;
+        Some(ends - Seconds((ahead + jitter).min(half)))
     }
 
     /// The pause before try number `attempt` + 1: what the platform asks for, else doubling, with up to a quarter more

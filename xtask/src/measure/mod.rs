@@ -6,10 +6,12 @@ mod figures;
 mod growth;
 mod kill;
 mod machine;
+mod migrate;
 mod power;
 mod report;
 mod rig;
 mod rounds;
+mod signatures;
 
 use crate::house::House;
 use crate::shell;
@@ -72,9 +74,12 @@ pub(crate) fn bench(house: &House, arguments: &[String]) -> Result<bool, String>
 
 /// `cargo xtask prove NAME [SIZE]`.
 pub(crate) fn prove(house: &House, arguments: &[String]) -> Result<bool, String> {
-    let name = arguments.first().ok_or("say what to prove: kill, power, sequences, growth")?;
+    let name = arguments.first().ok_or("say what to prove: kill, power, sequences, growth, signatures, migrate")?;
     let size = arguments.get(1).map(|size| size.parse().map_err(|_| format!("{size} is no number"))).transpose()?;
-    steps::build_release(house)?;
+    // Signatures are compared without a server.
+    if name != "signatures" {
+        steps::build_release(house)?;
+    }
     match proof(house, name, size) {
         Ok(()) => println!("proved: {name}"),
         Err(why) => {
@@ -93,7 +98,9 @@ pub(crate) fn proof(house: &House, name: &str, size: Option<u64>) -> Result<(), 
         "power" => kill::prove(house, size.unwrap_or(200), true),
         "sequences" => sequences(),
         "growth" => growth::prove(house, size.unwrap_or(100_000)),
-        other => Err(format!("there is no proof `{other}`: kill, power, sequences, growth")),
+        "migrate" => migrate::prove(house, size.unwrap_or(10_000)),
+        "signatures" => signatures::prove(house, size.unwrap_or(100_000)),
+        other => Err(format!("there is no proof `{other}`: kill, power, sequences, growth, signatures, migrate")),
     }
 }
 

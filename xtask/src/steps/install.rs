@@ -15,7 +15,9 @@ const PACKAGES: &[(&[&str], &[&str])] = &[
     (&["node", "--version"], &["nodejs"]),
     (&["npm", "--version"], &["npm"]),
     (&["php", "-r", "exit(function_exists('curl_init') ? 0 : 1);"], &["php-cli", "php-curl"]),
+    (&["php", "-r", "exit(class_exists('OAuth') ? 0 : 1);"], &["php-cli", "php-oauth"]),
     (&["ruby", "-e", "require 'oauth2'"], &["ruby", "ruby-oauth2"]),
+    (&["ruby", "-e", "require 'oauth'"], &["ruby", "ruby-oauth"]),
     (&["curl", "--version"], &["curl"]),
     (&["chromium", "--version"], &["chromium"]),
 ];

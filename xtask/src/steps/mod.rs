@@ -18,6 +18,7 @@ use crate::stopwatch::Stopwatch;
 use crate::tally::Tally;
 use crate::tidy;
 
+pub(crate) use install::run as install;
 pub(crate) use release::build as build_release;
 
 type Step = fn(&House) -> Result<Tally, String>;

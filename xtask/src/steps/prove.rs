@@ -9,7 +9,7 @@ use crate::tally::Tally;
 /// One test a proof.
 pub(crate) fn run(house: &House) -> Result<Tally, String> {
     let mut tally = Tally::default();
-    for (name, size) in [("kill", 50), ("power", 20), ("growth", 20_000)] {
+    for (name, size) in [("kill", 50), ("power", 20), ("growth", 20_000), ("signatures", 2_000), ("migrate", 600)] {
         tally += Tally::of(&format!("prove {name}"), measure::proof(house, name, Some(size)));
     }
     Ok(tally)

@@ -15,7 +15,7 @@ use crate::world::{ADMIN, BIG, CONNECTION, NOW, SMALL, World, bearer, ring};
 async fn bg_15_a_pass_says_who_calls_for_whom() {
     let world = World::new();
     let pass = world.call(&world.token(), "GET", "/api/v1/leads/77.json?site_id=12").await.unwrap();
-    assert_eq!((pass.customer().id, pass.user(), pass.connection()), (BIG, ADMIN, CONNECTION));
+    assert_eq!((pass.customer().id, pass.user(), pass.connection()), (BIG, ADMIN, Some(CONNECTION)));
     assert_eq!(pass.item("/api/v1/leads/77.json").as_deref(), Some("77"));
     assert_eq!(world.profile.api.routes[pass.route()].path, "/leads/{id}");
     let identity: Vec<_> = pass
@@ -268,6 +268,8 @@ async fn a_platform_without_sites_or_scopes_on_a_route_works() {
             scopes: Vec::new(),
             site: SitePlace::None,
             collection: None,
+            status: 200,
+            providers: false,
         };
         profile.api.routes = vec![open];
     });

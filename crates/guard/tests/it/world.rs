@@ -61,6 +61,7 @@ pub(crate) fn customer(id: CustomerId, sites: &[(&str, bool)]) -> Customer {
         external_id: (*id).to_owned(),
         name: format!("Site {id}"),
         active: *active,
+        creator: None,
     };
     let sites = (id.0 * 100..).zip(sites).map(site).collect();
     Customer { id, external_id: format!("90{id}"), name: format!("Customer {id}"), active: true, sites }
@@ -83,6 +84,11 @@ fn app(scopes: &Scopes) -> App {
         secrets: Vec::new(),
         redirect_uris: Vec::new(),
         scopes: scopes.set(scopes.words().iter().map(String::as_str)).unwrap(),
+        registered_by: None,
+        home: None,
+        providers: Vec::new(),
+        logo: None,
+        review_note: String::new(),
     }
 }
 
@@ -111,7 +117,7 @@ impl World {
             user: ADMIN,
             customer: BIG,
         };
-        let scopes = self.held.scopes().parse("read leads:write", &[' ']).unwrap();
+        let scopes = self.held.scopes().set(["read", "leads:write"]).unwrap();
         AccessToken {
             bearer,
             sites: SiteSet::All,
@@ -125,7 +131,7 @@ impl World {
 
     /// A token whose scopes are these.
     pub(crate) fn token_for(&self, scopes: &str) -> AccessToken {
-        AccessToken { scopes: self.held.scopes().parse(scopes, &[' ']).unwrap(), ..self.token() }
+        AccessToken { scopes: self.held.scopes().set(scopes.split(' ').filter(|word| !word.is_empty())).unwrap(), ..self.token() }
     }
 
     /// A token of the customer with one site.

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use causeway_protocol::UnixTime;
 use causeway_protocol::profile::Profile;
-use causeway_vault::{Connection, Platform, Site, Status, Tokens};
+use causeway_vault::{Connection, LifeFrom, Platform, Site, Status, Tokens};
 
 use super::steps::{Stage, StepView, UNFOLDED, stages, steps};
 use crate::data::{Section, Seen};
@@ -73,7 +73,10 @@ pub(super) struct SiteView {
 
 pub(super) struct TokensView {
     pub(super) access: String,
-    pub(super) access_ends: Moment,
+    /// `None`: nobody says; it lives until a call is refused.
+    pub(super) access_ends: Option<Moment>,
+    /// Who says so.
+    pub(super) said_by: &'static str,
     pub(super) refresh: Option<String>,
     pub(super) refresh_ends: Option<Moment>,
     pub(super) obtained: Moment,
@@ -161,12 +164,15 @@ fn connected_words(profile: &Profile, connection: &Connection, tokens: Option<&T
         let word = if active == 1 { word.strip_suffix('s').unwrap_or(word) } else { word };
         parts.push(format!("{active} {word}"));
     }
-    match tokens {
-        Some(tokens) if tokens.refresh.is_some() && tokens.renews > now => {
-            parts.push(format!("token renews {}", words::ahead(now, tokens.renews)));
-        }
-        Some(tokens) if tokens.refresh.is_some() => parts.push("token renews with the next call".to_owned()),
-        _ => parts.push(format!("token ends {}", words::ahead(now, connection.access_ends))),
+    match (tokens.and_then(|tokens| tokens.renews), connection.access_ends) {
+        (Some(at), _) if at > now => parts.push(format!("token renews {}", words::ahead(now, at))),
+        (Some(_), _) => parts.push("token renews with the next call".to_owned()),
+        (None, Some(end)) => parts.push(format!("token ends {}", words::ahead(now, end))),
+        (None, None) => parts.push("token has no known end".to_owned()),
+    }
+    if connection.ends_soon(now) {
+        let end = connection.refresh_ends.map_or_else(String::new, |end| words::ahead(now, end));
+        parts.push(format!("connect again soon: it ends {end}"));
     }
     parts.join(" · ")
 }
@@ -192,7 +198,13 @@ fn live(
         sites: sites.collect(),
         tokens: tokens.map(|tokens| TokensView {
             access: tokens.access,
-            access_ends: future(now, connection.access_ends),
+            access_ends: connection.access_ends.map(|end| future(now, end)),
+            said_by: match connection.life_from {
+                LifeFrom::Reply => "the platform said so",
+                LifeFrom::Token => "the token says so",
+                LifeFrom::Profile => "by the platform's documents",
+                LifeFrom::Nobody => "nobody says when it ends",
+            },
             refresh: tokens.refresh,
             refresh_ends: connection.refresh_ends.map(|at| future(now, at)),
             obtained: past(now, connection.obtained),

@@ -16,7 +16,7 @@ use causeway_vault::{Limits, MasterKeys, Vault};
 use tokio::net::TcpListener;
 
 /// The platform's clock, for the vault: pauses move it on.
-struct SameClock(Arc<causeway_testkit::Clock>);
+pub(crate) struct SameClock(pub(crate) Arc<causeway_testkit::Clock>);
 
 impl causeway_vault::clock::Clock for SameClock {
     fn millis(&self) -> u64 {
@@ -67,6 +67,7 @@ impl World {
             profile: platform.profile().clone(),
             login_url: platform.login().to_owned(),
             api_url: platform.api().to_owned(),
+            token_url: None,
             issuer: platform.login().to_owned(),
             client_id: ACME.client_id.to_owned(),
             client_secret: ACME.secret.map(Secret::new),

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 
 use toml::de::DeTable;
 
+use super::facts::{Facts, Holds, duration, quoted};
 use super::{Document, Value, nearest, shown};
 use crate::time::Seconds;
 
@@ -39,13 +40,22 @@ impl<'d> Table<'d> {
     pub fn get(&self, key: &'static str) -> Option<Value<'d>> {
         self.asked.borrow_mut().insert(key);
         let path = self.join(key);
-        self.document.asked.borrow_mut().insert(path.clone());
+        self.document.asked(&path, |_| {});
         let found = self.entries?.get(key)?;
         Some(Value::new(self.document, path, found))
     }
 
+    fn note(&self, key: &str, note: impl FnOnce(&mut Facts)) {
+        self.document.asked(&self.join(key), note);
+    }
+
+    fn default_is(&self, key: &str, default: String) {
+        self.note(key, |facts| facts.default = Some(default));
+    }
+
     /// The value under `key`; reports when there is none.
     pub fn need(&self, key: &'static str) -> Option<Value<'d>> {
+        self.note(key, |facts| facts.required = true);
         let found = self.get(key);
         if found.is_none() && !self.broken && !self.document.torn {
             self.report(key, "is missing");
@@ -81,26 +91,31 @@ impl<'d> Table<'d> {
 
     /// A text with a default.
     pub fn text_or(&self, key: &'static str, default: &str) -> String {
+        self.default_is(key, quoted(default));
         self.get(key).and_then(|value| value.text_if_any()).unwrap_or(default).to_owned()
     }
 
     /// A text that may be absent.
     pub fn optional_text(&self, key: &'static str) -> Option<String> {
+        self.note(key, |facts| facts.optional = true);
         self.get(key)?.text_if_any().map(str::to_owned)
     }
 
     /// True or false, with a default.
     pub fn boolean_or(&self, key: &'static str, default: bool) -> bool {
+        self.default_is(key, default.to_string());
         self.get(key).and_then(|value| value.boolean()).unwrap_or(default)
     }
 
     /// A whole number with a default.
     pub fn whole_or(&self, key: &'static str, default: i64, range: RangeInclusive<i64>) -> i64 {
+        self.default_is(key, default.to_string());
         self.get(key).and_then(|value| value.whole(range)).unwrap_or(default)
     }
 
     /// A duration with a default. The range is in seconds.
     pub fn seconds_or(&self, key: &'static str, default: i64, range: RangeInclusive<i64>) -> Seconds {
+        self.default_is(key, duration(Seconds(default)));
         self.get(key).and_then(|value| value.seconds(range)).unwrap_or(Seconds(default))
     }
 
@@ -110,7 +125,10 @@ impl<'d> Table<'d> {
     }
 
     /// One of some words, with a default.
-    pub fn choice_or<T: Copy>(&self, key: &'static str, default: T, choices: &[(&'static str, T)]) -> T {
+    pub fn choice_or<T: Copy + PartialEq>(&self, key: &'static str, default: T, choices: &[(&'static str, T)]) -> T {
+        if let Some((word, _)) = choices.iter().find(|(_, value)| *value == default) {
+            self.default_is(key, quoted(word));
+        }
         self.get(key).and_then(|value| value.choice(choices)).unwrap_or(default)
     }
 
@@ -121,6 +139,7 @@ impl<'d> Table<'d> {
 
     /// The table under `key`; one that is absent reads as an empty one.
     pub fn table(&self, key: &'static str) -> Table<'d> {
+        self.note(key, |facts| facts.holds = Some(Holds::Table));
         match self.get(key) {
             Some(value) => value.table(),
             None => Table::new(self.document, self.join(key), self.at, None).broken(self.broken),
@@ -129,6 +148,7 @@ impl<'d> Table<'d> {
 
     /// The tables of the list under `key` (`[[key]]`), at most `max`.
     pub fn tables(&self, key: &'static str, max: usize) -> Vec<Table<'d>> {
+        self.note(key, |facts| facts.holds = Some(Holds::Tables));
         self.list(key, max).unwrap_or_default().iter().map(Value::table).collect()
     }
 }

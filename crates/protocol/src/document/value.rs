@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::facts::{self, Facts};
 use super::{Document, Table, nearest, shown};
 use crate::UnixTime;
 use crate::time::Seconds;
@@ -25,6 +26,10 @@ pub struct Value<'d> {
 impl<'d> Value<'d> {
     pub(super) fn new(document: &'d Document<'d>, path: String, found: &'d Spanned<DeValue<'d>>) -> Self {
         Self { document, path, at: found.span().start, value: found.get_ref() }
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Facts)) {
+        self.document.asked(&self.path, note);
     }
 
     /// Puts a problem with this value on record: "`key` {message}".
@@ -71,6 +76,11 @@ impl<'d> Value<'d> {
         None
     }
 
+    /// Whether it is this very text; nothing is reported.
+    pub fn is_text(&self, text: &str) -> bool {
+        self.value.as_str() == Some(text)
+    }
+
     /// True or false.
     pub fn boolean(&self) -> Option<bool> {
         let found = self.value.as_bool();
@@ -82,6 +92,7 @@ impl<'d> Value<'d> {
 
     /// A whole number within `range`.
     pub fn whole(&self, range: RangeInclusive<i64>) -> Option<i64> {
+        self.note(|facts| facts.bounds = Some((range.start().to_string(), range.end().to_string())));
         let Some(number) = self.value.as_integer() else {
             self.not("a whole number");
             return None;
@@ -96,6 +107,8 @@ impl<'d> Value<'d> {
     /// A duration within `range` (seconds): a whole number and `s`, `min`, `h` or `d`.
     pub fn seconds(&self, range: RangeInclusive<i64>) -> Option<Seconds> {
         const WANTED: &str = "a duration in quotes: a whole number and s, min, h or d, such as \"90s\" or \"2h\"";
+        let written = |end: &i64| facts::duration(Seconds(*end));
+        self.note(|facts| facts.bounds = Some((written(range.start()), written(range.end()))));
         let Some(text) = self.value.as_str() else {
             self.not(WANTED);
             return None;
@@ -129,6 +142,7 @@ impl<'d> Value<'d> {
 
     /// One of some words.
     pub fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
+        self.note(|facts| facts.words = choices.iter().map(|(name, _)| facts::quoted(name)).collect());
         let word = self.text()?;
         let found = choices.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
         if found.is_none() {
@@ -142,6 +156,7 @@ impl<'d> Value<'d> {
 
     /// The items of a list: at most `max`.
     pub fn list(&self, max: usize) -> Option<Vec<Value<'d>>> {
+        self.note(|facts| facts.most = Some(max));
         let Some(items) = self.value.as_array() else {
             self.not("a list");
             return None;

@@ -2,19 +2,29 @@
 //!
 //! Both faces read it: the server serves it, the vault speaks it. The types stand here; `read.rs` turns TOML into them and
 //! reports every problem at once. To add a word to the language: add a field here with its reason, read it in `read.rs`,
-//! say it in docs/PROFILES.md.
+//! say it in `reference`, of which docs/PROFILES.md is made.
 
 mod colour;
+mod more;
+mod partner;
 mod read;
 mod read_api;
 mod read_flow;
+mod read_more;
+mod read_partner;
+pub mod reference;
 mod warn;
 
-pub use read::{SHIPPED, keys, parse, shipped};
+pub use more::{
+    AccountRules, ApiKeyRules, AppIdForm, BrownOut, OAuth1Rules, Registration, RegistrationRules, UserinfoRules,
+};
+pub use partner::{BodyStyle, ClientAuthStyle, PartnerRules, RevokeMethod, RevokeRules, RevokedToken};
+pub use read::{SHIPPED, parse, shipped};
 pub use warn::warnings;
 
 use crate::records::{RefreshLife, Role};
 use crate::time::Seconds;
+use crate::{ScopeSet, Scopes};
 
 /// One platform. The file's stem is its key.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +47,16 @@ pub struct Profile {
     pub scopes: Vec<ScopeWord>,
     /// The API behind the guard.
     pub api: ApiRules,
+    /// Who registers apps, and what is asked of them.
+    pub registration: RegistrationRules,
+    /// OAuth 1.0 and its retirement; `None` where there is none.
+    pub oauth1: Option<OAuth1Rules>,
+    /// API keys; `None` where calls need a token.
+    pub api_keys: Option<ApiKeyRules>,
+    /// Accounts that apps register for their own users; `None` where there are none (Orcabase has them).
+    pub accounts: Option<AccountRules>,
+    /// What the userinfo endpoint answers; `Some` exactly where `endpoints.userinfo` is.
+    pub userinfo: Option<UserinfoRules>,
     /// How a partner speaks to this platform.
     pub partner: PartnerRules,
 }
@@ -60,7 +80,17 @@ pub struct Brand {
     pub cut_where: String,
 }
 
-/// Paths. Authorize and the pages stand on the login host, all others on the API host.
+/// Which of a platform's two hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostWord {
+    /// Where people sign in.
+    Login,
+    /// Where programs call.
+    Api,
+}
+
+/// Paths. Authorize and the pages stand on the login host, the guarded API on the API host, the token endpoint and its
+/// kin (refresh, revoke, introspect) on `token_host`, userinfo on `userinfo_host`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoints {
     /// `GET` and `POST`.
@@ -75,8 +105,14 @@ pub struct Endpoints {
     pub introspect: String,
     /// Answers who a token acts for; usually absent.
     pub userinfo: Option<String>,
+    /// Where token, refresh, revoke and introspect stand (Tripleseat: API; Otesse, Cal.com: login).
+    pub token_host: HostWord,
+    /// Where userinfo stands; `token_host` unless the file says so (GitHub: tokens at the login host, `/user` at the API).
+    pub userinfo_host: HostWord,
     /// The customer's page of connected apps, on the login host.
     pub connected_apps: String,
+    /// The page where apps are registered and edited, on the login host.
+    pub apps: String,
 }
 
 /// Rules of the authorization endpoint.
@@ -84,8 +120,15 @@ pub struct Endpoints {
 pub struct AuthorizeRules {
     /// True: an absent `response_type` means `code` (Cal.com).
     pub response_type_optional: bool,
+    /// True: `redirect_uri` must be there even if the app has only one (OTE-02).
+    pub redirect_uri_required: bool,
     /// True: a missing scope is refused; false: it means all the app's scopes (TSM's Ruby sample).
     pub scope_required: bool,
+    /// Words without which a request is refused (Orcabase's fixed pair, ORC-05).
+    pub required_scopes: Vec<String>,
+    /// Names of the parameter that says which account is connected; the first is the canonical one, the others are
+    /// tolerated (A27). Empty where the person's own account is.
+    pub account_parameter: Vec<String>,
     /// Characters that separate scope words.
     pub scope_separators: Vec<char>,
     /// True: `state` must be there.
@@ -119,8 +162,24 @@ pub struct TokenRules {
     pub reply: Vec<ReplyField>,
     /// Fields of a reply to a refresh, in order.
     pub refresh_reply: Vec<ReplyField>,
+    /// How replies spell the type of a token: "Bearer" as RFC 6750 prints it, or "bearer" as some documents do. Who compares
+    /// it must not mind the case (RFC 6749 5.1).
+    pub token_type: String,
+    /// True: a refresh request may carry its token in `Authorization: Bearer` (A18); the body wins.
+    pub refresh_in_header: bool,
+    /// Shape of the token endpoint's own error bodies.
+    pub errors: TokenErrors,
     /// Visible prefixes, for people and secret scanners; never the type check.
     pub prefixes: Prefixes,
+}
+
+/// Shape of the error bodies of the token endpoint and its kin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenErrors {
+    /// `{"error", "error_description"}` (RFC 6749 5.2)
+    OAuth,
+    /// `{"message": sentence}` with 400, 401 or 405 (Cal.com's first API, CAL-11)
+    Message,
 }
 
 /// Does a refresh replace the refresh token?
@@ -137,7 +196,7 @@ pub enum Rotation {
 pub enum ReplyField {
     /// `access_token`
     AccessToken,
-    /// `token_type`: "Bearer"
+    /// `token_type`: as [`TokenRules::token_type`] spells it
     TokenType,
     /// `expires_in`: seconds
     ExpiresIn,
@@ -167,6 +226,10 @@ pub struct Prefixes {
 pub struct Policy {
     /// Roles that may allow an app.
     pub approvers: Vec<Role>,
+    /// True: who allows chooses between the own account and the teams that they help to run (CAL-09).
+    pub teams: bool,
+    /// Roles in a team that may allow an app for it; counts only with `teams`.
+    pub team_approvers: Vec<Role>,
     /// Roles that may open the connected-apps page and cut a connection.
     pub cutters: Vec<Role>,
     /// What a connection belongs to.
@@ -182,7 +245,8 @@ pub struct Policy {
 /// The unique key of a connection beside the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectRule {
-    /// One connection per customer (Tripleseat).
+    /// One connection per customer (Tripleseat), team or personal account (Cal.com), registered account (Orcabase): to us
+    /// each of these is a customer.
     Customer,
     /// One per person (Otesse).
     User,
@@ -223,6 +287,8 @@ pub struct ScopeWord {
     pub risky: bool,
     /// Umbrella patterns: exact words, or `*` and a suffix (`*:read`).
     pub includes: Vec<String>,
+    /// Other spellings that a request may use (A21: `BOOKING_READ`); replies say `name`.
+    pub aliases: Vec<String>,
 }
 
 /// Headings of the consent page.
@@ -251,10 +317,14 @@ pub struct ApiRules {
     pub routes: Vec<Route>,
     /// Shape of the guard's own error bodies.
     pub errors: ErrorShape,
+    /// True: a token without the scope is answered 401 like a bad one (Cal.com's first API); false: 403 (RFC 6750 3.1).
+    pub scope_missing_is_401: bool,
     /// Budgets; all hold at once.
     pub budgets: Vec<Budget>,
     /// Whose budget it is.
     pub budget_key: BudgetKey,
+    /// True: every answer says what is left of the budget, in `X-RateLimit-Limit`, `-Remaining` and `-Reset`.
+    pub budget_headers: bool,
     /// Shape of the sample API's lists.
     pub list: ListShape,
 }
@@ -272,6 +342,10 @@ pub struct Route {
     pub site: SitePlace,
     /// The seed's collection that the sample API answers with; `None` answers an empty object.
     pub collection: Option<String>,
+    /// Status of the sample API's answer to a read: 200, or what the platform's documents print (201, CAL-10).
+    pub status: u16,
+    /// True: answered by us with what the account's connected providers say (ORC: "query data via Orcabase").
+    pub providers: bool,
 }
 
 /// Where a call names its site.
@@ -347,50 +421,29 @@ pub enum ListShape {
     Array,
 }
 
-/// How a partner speaks to this platform.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PartnerRules {
-    /// The platform's real login base, where the partner sends people.
-    pub login_base: String,
-    /// The platform's real API base.
-    pub api_base: String,
-    /// How the client authenticates at the token endpoint.
-    pub client_auth: ClientAuthStyle,
-    /// Body format at the token endpoint.
-    pub body: BodyStyle,
-    /// Separator of scope words in the authorize URL.
-    pub scope_separator: char,
-    /// Refresh this long before the access token ends.
-    pub refresh_ahead: Seconds,
-    /// Assumed when a reply has no `expires_in`.
-    pub default_access_life: Seconds,
-    /// Path (below the API prefix) that lists the customer's sites; `None` where there are none.
-    pub sites_path: Option<String>,
-    /// Paths (below the API prefix) that the dashboard shows: title and path.
-    pub shows: Vec<(String, String)>,
-}
-
-/// How the client authenticates at the token endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuthStyle {
-    /// `client_id` and `client_secret` in the body.
-    Body,
-    /// HTTP Basic.
-    Basic,
-}
-
-/// Body format at the token endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyStyle {
-    /// application/x-www-form-urlencoded
-    Form,
-    /// application/json
-    Json,
-}
-
 impl Profile {
     /// The umbrella patterns of a registered word: empty for a word that this profile does not (or no longer) define.
     pub fn includes(&self, word: &str) -> &[String] {
         self.scopes.iter().find(|scope| scope.name == word).map_or(&[], |scope| scope.includes.as_slice())
+    }
+
+    /// Reads a `scope` parameter: words between any of the separators, aliases as the words that they mean.
+    ///
+    /// # Errors
+    /// The first unknown word.
+    pub fn read_scope(&self, text: &str, known: &Scopes) -> Result<ScopeSet, String> {
+        let words = text.split(|c| self.authorize.scope_separators.contains(&c)).filter(|word| !word.is_empty());
+        known.set(words.map(|word| self.canonical(word)))
+    }
+
+    /// The word that an alias means; any other word itself.
+    fn canonical<'a>(&'a self, word: &'a str) -> &'a str {
+        let meant = self.scopes.iter().find(|scope| scope.aliases.iter().any(|alias| alias == word));
+        meant.map_or(word, |scope| &scope.name)
+    }
+
+    /// Whether consent is given without signing in (ORC-03).
+    pub fn nobody_signs_in(&self) -> bool {
+        self.policy.account_proof != AccountProof::SignIn
     }
 }

@@ -1,15 +1,22 @@
 //! Turns the text of a profile into a [`Profile`], or into every problem of it at once. `read_flow.rs` reads the flow's
-//! rules, `read_api.rs` the scopes, the API and the partner's side. Every key stands in docs/PROFILES.md with its
-//! default; a test compares the two.
+//! rules, `read_api.rs` the scopes, the API and the partner's side. Every key stands in
+//! `reference` with what it means; a test compares the two.
 
 use super::colour::{self, AA};
 use super::*;
-use super::{read_api, read_flow};
+use super::{read_api, read_flow, read_more, read_partner};
 use crate::document::{self, Problem, Table};
 
 /// Compiled-in profiles: key and text.
 pub const SHIPPED: &[(&str, &str)] = &[
     ("tripleseat", include_str!("../../../../profiles/tripleseat.toml")),
+    ("cal", include_str!("../../../../profiles/cal.toml")),
+    ("cal-v2", include_str!("../../../../profiles/cal-v2.toml")),
+    ("otesse", include_str!("../../../../profiles/otesse.toml")),
+    ("orcabase", include_str!("../../../../profiles/orcabase.toml")),
+    ("google", include_str!("../../../../profiles/google.toml")),
+    ("slack", include_str!("../../../../profiles/slack.toml")),
+    ("github", include_str!("../../../../profiles/github.toml")),
     ("default", include_str!("../../../../profiles/default.toml")),
 ];
 
@@ -27,35 +34,48 @@ pub fn shipped(key: &str) -> Option<Profile> {
     parse(key, text).ok()
 }
 
-/// Every key of the language as a dotted path, for the manual's check.
-pub fn keys() -> Vec<String> {
-    let (key, text) = SHIPPED[0];
-    document::keys(text, |root| profile(key, root))
-}
-
-fn profile(key: &str, root: &Table<'_>) -> Profile {
+/// Reads the root.
+pub(super) fn profile(key: &str, root: &Table<'_>) -> Profile {
     version(root);
     let name = root.text("name");
-    let proper = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
-    if !(1..=32).contains(&key.len()) || !key.bytes().all(proper) {
+    if !is_key(key) {
         root.report_whole(
             "the file's name is the platform's key: it must be 1 to 32 of a-z, 0-9, _ and -, then .toml".to_owned(),
         );
     }
     let scopes = read_api::scopes(root);
+    let has_accounts = root.get("accounts").is_some();
     let authorize = read_flow::authorize(&root.table("authorize"), &scopes);
+    let endpoints = endpoints(&root.table("endpoints"));
+    let api = read_api::api(&root.table("api"), &scopes, has_accounts);
+    let policy = read_flow::policy(&root.table("policy"), !authorize.account_parameter.is_empty(), has_accounts);
+    let token = read_flow::token(&root.table("token"));
+    let mut paths = read_more::Paths::of(&endpoints);
+    let api_keys = read_more::api_keys(root, &scopes, &token, &api);
+    let partner = read_partner::partner(&root.table("partner"), &authorize, &token, &endpoints, &api);
     Profile {
         key: key.to_owned(),
         brand: brand(&root.table("brand"), &name),
-        endpoints: endpoints(&root.table("endpoints")),
-        token: read_flow::token(&root.table("token")),
-        policy: read_flow::policy(&root.table("policy")),
-        api: read_api::api(&root.table("api"), &scopes),
-        partner: read_api::partner(&root.table("partner"), &authorize.scope_separators),
+        registration: read_more::registration(&root.table("registration"), has_accounts),
+        oauth1: read_more::oauth1(root, &scopes, &mut paths),
+        accounts: read_more::accounts(root, &mut paths, api_keys.as_ref()),
+        userinfo: read_more::userinfo(root, &scopes, endpoints.userinfo.is_some()),
+        api_keys,
+        partner,
+        endpoints,
+        token,
+        policy,
+        api,
         name,
         authorize,
         scopes,
     }
+}
+
+/// Whether it can be a platform's key.
+pub(super) fn is_key(key: &str) -> bool {
+    let proper = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    (1..=32).contains(&key.len()) && key.bytes().all(proper)
 }
 
 fn version(root: &Table<'_>) {
@@ -102,7 +122,7 @@ fn accent(table: &Table<'_>, key: &'static str, text: &str, ground: colour::Rgb,
     }
 }
 
-fn is_link(text: &str) -> bool {
+pub(super) fn is_link(text: &str) -> bool {
     let printable = text.len() <= 500 && text.bytes().all(|byte| byte.is_ascii_graphic());
     let web =
         |text: &str| is_base(text.split_once(['?', '#']).map_or(text, |(address, _)| address).trim_end_matches('/'));
@@ -128,6 +148,8 @@ pub(super) fn is_base(text: &str) -> bool {
 }
 
 fn endpoints(table: &Table<'_>) -> Endpoints {
+    const HOSTS: &[(&str, HostWord)] = &[("api", HostWord::Api), ("login", HostWord::Login)];
+    let token_host = table.choice_or("token_host", HostWord::Api, HOSTS);
     let endpoints = Endpoints {
         authorize: table.text_or("authorize", "/oauth/authorize"),
         token: table.text_or("token", "/oauth/token"),
@@ -135,8 +157,14 @@ fn endpoints(table: &Table<'_>) -> Endpoints {
         revoke: table.text_or("revoke", "/oauth/revoke"),
         introspect: table.text_or("introspect", "/oauth/introspect"),
         userinfo: table.optional_text("userinfo"),
+        token_host,
+        userinfo_host: table.choice_or("userinfo_host", token_host, HOSTS),
         connected_apps: table.text_or("connected_apps", "/settings/connected-apps"),
+        apps: table.text_or("apps", "/settings/apps"),
     };
+    if endpoints.userinfo.is_none() && table.get("userinfo_host").is_some() {
+        table.report("userinfo_host", "means nothing without `endpoints.userinfo`");
+    }
     let paths = [
         ("authorize", Some(&endpoints.authorize)),
         ("token", Some(&endpoints.token)),
@@ -145,6 +173,7 @@ fn endpoints(table: &Table<'_>) -> Endpoints {
         ("introspect", Some(&endpoints.introspect)),
         ("userinfo", endpoints.userinfo.as_ref()),
         ("connected_apps", Some(&endpoints.connected_apps)),
+        ("apps", Some(&endpoints.apps)),
     ];
     for (n, (key, path)) in paths.iter().enumerate() {
         let Some(path) = path else { continue };
@@ -177,7 +206,7 @@ pub(super) fn path_problem(path: &str) -> Option<&'static str> {
 }
 
 /// Addresses that every listener answers itself (CONTRACTS, "Where we stand on the network" and "Forward-auth").
-fn is_ours(path: &str) -> bool {
+pub(super) fn is_ours(path: &str) -> bool {
     let below = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     ["/guard", "/admin", "/.well-known", "/healthz", "/readyz", "/metrics"].into_iter().any(below)
 }

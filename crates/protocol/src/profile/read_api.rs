@@ -1,7 +1,7 @@
 //! Reads a profile's scopes, the API behind the guard and the partner's side, with what contradicts itself in them.
 //! The flow's rules are read in `read_flow.rs`.
 
-use super::read::{is_base, path_problem};
+use super::read::path_problem;
 use super::*;
 use crate::document::{Table, Value};
 use crate::scope::MAX_SCOPES;
@@ -26,11 +26,10 @@ pub(super) fn scopes(root: &Table<'_>) -> Vec<ScopeWord> {
             group: table.choice("group", GROUPS),
             risky: table.boolean_or("risky", false),
             includes: texts(table, "includes", MAX_SCOPES),
+            aliases: texts(table, "aliases", MAX_ALIASES),
         };
         if !word.name.is_empty() && !is_scope_word(&word.name) {
-            let wanted =
-                "must be 1 to 64 visible ASCII characters without \" \\ and *, none of them a space (RFC 6749 3.3)";
-            table.report("name", wanted);
+            table.report("name", SCOPE_WORD);
         } else if !word.name.is_empty() && words.iter().any(|earlier| earlier.name == word.name) {
             table.report("name", &format!("names \"{}\" a second time", word.name));
         }
@@ -42,9 +41,34 @@ pub(super) fn scopes(root: &Table<'_>) -> Vec<ScopeWord> {
     for (n, table) in tables.iter().enumerate() {
         let others: Vec<&ScopeWord> = words.iter().enumerate().filter(|(m, _)| *m != n).map(|(_, word)| word).collect();
         patterns(table, "includes", &others, "covers no other scope");
+        aliases(table, &words, n);
     }
     words
 }
+
+/// Reports other spellings of word number `n` that mean something else already.
+fn aliases(table: &Table<'_>, words: &[ScopeWord], n: usize) {
+    let mut own = Vec::new();
+    for item in table.list("aliases", MAX_ALIASES).unwrap_or_default() {
+        let Some(alias) = item.text() else { continue };
+        let other = words[..n].iter().find(|word| word.aliases.iter().any(|known| known == alias));
+        if !is_scope_word(alias) {
+            item.report(SCOPE_WORD);
+        } else if words.iter().any(|word| word.name == alias) {
+            item.report(format!("names \"{}\", which is a scope itself", item.shown()));
+        } else if let Some(other) = other {
+            item.report(format!("names \"{}\", which is another spelling of `{}` already", item.shown(), other.name));
+        } else if own.contains(&alias) {
+            item.report(format!("names \"{}\" twice", item.shown()));
+        }
+        own.push(alias);
+    }
+}
+
+const MAX_ALIASES: usize = 8;
+
+const SCOPE_WORD: &str =
+    "must be 1 to 64 visible ASCII characters without \" \\ and *, none of them a space (RFC 6749 3.3)";
 
 /// RFC 6749 3.3's characters, less `*`, which stands for "any" in patterns.
 fn is_scope_word(word: &str) -> bool {
@@ -70,13 +94,26 @@ fn patterns(table: &Table<'_>, key: &'static str, words: &[&ScopeWord], if_none:
     }
 }
 
-fn texts(table: &Table<'_>, key: &'static str, max: usize) -> Vec<String> {
+/// Reads a list of words that must be scopes of this profile; patterns are none.
+pub(super) fn known_words(table: &Table<'_>, key: &'static str, scopes: &[ScopeWord]) -> Vec<String> {
+    // In a torn file, the word may stand where it could not be read; a nameless one was reported itself.
+    if table.is_whole() && scopes.iter().all(|word| !word.name.is_empty()) {
+        for item in table.list(key, MAX_SCOPES).unwrap_or_default() {
+            if item.text().is_some_and(|word| !scopes.iter().any(|known| known.name == word)) {
+                item.report(format!("names \"{}\", which is no scope of this profile", item.shown()));
+            }
+        }
+    }
+    texts(table, key, MAX_SCOPES)
+}
+
+pub(super) fn texts(table: &Table<'_>, key: &'static str, max: usize) -> Vec<String> {
     let items = table.list(key, max).unwrap_or_default();
     items.iter().filter_map(Value::text).map(str::to_owned).collect()
 }
 
 /// Reads `[api]`.
-pub(super) fn api(table: &Table<'_>, scopes: &[ScopeWord]) -> ApiRules {
+pub(super) fn api(table: &Table<'_>, scopes: &[ScopeWord], has_accounts: bool) -> ApiRules {
     let site_parameter = table.optional_text("site_parameter");
     if site_parameter.as_ref().is_some_and(|name| !is_name(name)) {
         table.report("site_parameter", "must be 1 to 64 of A-Z, a-z, 0-9, _ and -");
@@ -86,18 +123,20 @@ pub(super) fn api(table: &Table<'_>, scopes: &[ScopeWord]) -> ApiRules {
         prefixes: prefixes(table),
         suffixes: suffixes(table),
         site_id_form: table.choice_or("site_id_form", SiteIdForm::Text, &form),
-        routes: routes(table, scopes, site_parameter.is_some()),
+        routes: routes(table, scopes, site_parameter.is_some(), has_accounts),
         errors: table.choice_or(
             "errors",
             ErrorShape::OAuth,
             &[("oauth", ErrorShape::OAuth), ("message", ErrorShape::Message), ("nested", ErrorShape::Nested)],
         ),
+        scope_missing_is_401: table.boolean_or("scope_missing_is_401", false),
         budgets: budgets(table),
         budget_key: table.choice_or(
             "budget_key",
             BudgetKey::Customer,
             &[("customer", BudgetKey::Customer), ("app_and_customer", BudgetKey::AppAndCustomer)],
         ),
+        budget_headers: table.boolean_or("budget_headers", false),
         list: table.choice_or(
             "list",
             ListShape::Data,
@@ -111,7 +150,7 @@ pub(super) fn api(table: &Table<'_>, scopes: &[ScopeWord]) -> ApiRules {
     rules
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
@@ -166,7 +205,7 @@ fn budgets(table: &Table<'_>) -> Vec<Budget> {
     found
 }
 
-fn routes(table: &Table<'_>, scopes: &[ScopeWord], has_sites: bool) -> Vec<Route> {
+fn routes(table: &Table<'_>, scopes: &[ScopeWord], has_sites: bool, has_accounts: bool) -> Vec<Route> {
     const PLACES: &[(&str, SitePlace)] =
         &[("none", SitePlace::None), ("query", SitePlace::Query), ("form", SitePlace::Form), ("json", SitePlace::Json)];
     let words: Vec<&ScopeWord> = scopes.iter().collect();
@@ -180,6 +219,8 @@ fn routes(table: &Table<'_>, scopes: &[ScopeWord], has_sites: bool) -> Vec<Route
             scopes: texts(&each, "scopes", MAX_SCOPES),
             site: each.choice_or("site", place, PLACES),
             collection: each.optional_text("collection"),
+            status: each.whole_or("status", 200, 200..=203) as u16,
+            providers: each.boolean_or("providers", false),
         };
         patterns(&each, "scopes", &words, "is no scope of this profile");
         route_path(&each, &route.path);
@@ -188,6 +229,9 @@ fn routes(table: &Table<'_>, scopes: &[ScopeWord], has_sites: bool) -> Vec<Route
         }
         if matches!(route.site, SitePlace::Form | SitePlace::Json) && route.methods.iter().any(|m| m == "GET") {
             each.report("site", "looks into the body, but GET has none");
+        }
+        if route.providers && !has_accounts && table.is_whole() {
+            each.report("providers", "is set, but there is no `[accounts]` whose providers could answer");
         }
         if let Some(earlier) = found.iter().find(|earlier| hides(earlier, &route)) {
             each.report("path", &format!("can never be reached: the route \"{}\" above takes its calls", earlier.path));
@@ -239,51 +283,4 @@ fn hides(earlier: &Route, later: &Route) -> bool {
         }
     };
     covered && !later.path.is_empty() && later.methods.iter().all(|method| earlier.methods.contains(method))
-}
-
-/// Reads `[partner]`.
-pub(super) fn partner(table: &Table<'_>, separators: &[char]) -> PartnerRules {
-    let separator = table.text_or("scope_separator", &String::from_iter(separators.first()));
-    let separator = separator.chars().next().filter(|_| separator.chars().count() == 1);
-    if separator.is_none_or(|one| !separators.contains(&one)) && table.get("scope_separator").is_some() {
-        table.report("scope_separator", "must be one of `authorize.scope_separators`");
-    }
-    let rules = PartnerRules {
-        login_base: base(table, "login_base"),
-        api_base: base(table, "api_base"),
-        client_auth: table.choice_or(
-            "client_auth",
-            ClientAuthStyle::Basic,
-            &[("body", ClientAuthStyle::Body), ("basic", ClientAuthStyle::Basic)],
-        ),
-        body: table.choice_or("body", BodyStyle::Form, &[("form", BodyStyle::Form), ("json", BodyStyle::Json)]),
-        scope_separator: separator.unwrap_or(' '),
-        refresh_ahead: table.seconds_or("refresh_ahead", 300, 0..=86_400),
-        default_access_life: table.seconds_or("default_access_life", 1_800, 1..=30 * 86_400),
-        sites_path: table.optional_text("sites_path"),
-        shows: shows(table),
-    };
-    if let Some(problem) = rules.sites_path.as_deref().and_then(path_problem) {
-        table.report("sites_path", problem);
-    }
-    rules
-}
-
-fn base(table: &Table<'_>, key: &'static str) -> String {
-    let text = table.text(key);
-    if !text.is_empty() && !is_base(&text) {
-        table.report(key, "must be an address such as \"https://api.example.com\", without / at its end");
-    }
-    text
-}
-
-fn shows(table: &Table<'_>) -> Vec<(String, String)> {
-    let read = |each: Table<'_>| {
-        let show = (each.text("title"), each.text("path"));
-        if let Some(problem) = path_problem(&show.1).filter(|_| !show.1.is_empty()) {
-            each.report("path", problem);
-        }
-        show
-    };
-    table.tables("shows", 16).into_iter().map(read).collect()
 }

@@ -1,6 +1,7 @@
 //! Reads the flow's side of a profile: the authorization request, the token endpoint and the policy, with what
 //! contradicts itself in them. Scopes and the API are read in `read_api.rs`.
 
+use super::read_api;
 use super::*;
 use crate::document::{self, Table};
 
@@ -17,13 +18,31 @@ pub(super) fn authorize(table: &Table<'_>, scopes: &[ScopeWord]) -> AuthorizeRul
     }
     AuthorizeRules {
         response_type_optional: table.boolean_or("response_type_optional", false),
+        redirect_uri_required: table.boolean_or("redirect_uri_required", false),
         scope_required: table.boolean_or("scope_required", false),
+        required_scopes: read_api::known_words(table, "required_scopes", scopes),
+        account_parameter: account_parameter(table),
         scope_separators: separators(table, scopes),
         state_required,
         state_min_length: table.whole_or("state_min_length", if state_required { 8 } else { 0 }, 1..=128) as usize,
         iss: table.boolean_or("iss", true),
         pkce_required: table.boolean_or("pkce_required", false),
     }
+}
+
+fn account_parameter(table: &Table<'_>) -> Vec<String> {
+    const TAKEN: &[&str] = &["client_id", "redirect_uri", "response_type", "scope", "state", "prompt"];
+    let mut names = Vec::new();
+    for item in table.list("account_parameter", 4).unwrap_or_default() {
+        let Some(name) = item.text() else { continue };
+        if !read_api::is_name(name) || TAKEN.contains(&name) || name.starts_with("code_challenge") {
+            item.report("must be 1 to 64 of A-Z, a-z, 0-9, _ and -, and no parameter of OAuth itself");
+        } else if names.iter().any(|known| known == name) {
+            item.report(format!("names \"{}\" twice", item.shown()));
+        }
+        names.push(name.to_owned());
+    }
+    names
 }
 
 fn separators(table: &Table<'_>, scopes: &[ScopeWord]) -> Vec<char> {
@@ -40,8 +59,9 @@ fn separators(table: &Table<'_>, scopes: &[ScopeWord]) -> Vec<char> {
         match (characters.next(), characters.next()) {
             (Some(one), None) if found.contains(&one) => item.report("names the same character twice"),
             (Some(one), None) => {
-                if let Some(word) = scopes.iter().find(|scope| scope.name.contains(one)) {
-                    item.report(format!("would cut the scope `{}` in two", word.name));
+                let spelled = scopes.iter().flat_map(|scope| scope.aliases.iter().chain([&scope.name]));
+                if let Some(word) = spelled.into_iter().find(|word| word.contains(one)) {
+                    item.report(format!("would cut the scope `{word}` in two"));
                 }
                 found.push(one);
             }
@@ -77,6 +97,13 @@ pub(super) fn token(table: &Table<'_>) -> TokenRules {
         max_families: table.whole_or("max_families", 4, 1..=64) as u32,
         reply,
         refresh_reply,
+        token_type: table.choice_or("token_type", "Bearer", &[("Bearer", "Bearer"), ("bearer", "bearer")]).to_owned(),
+        refresh_in_header: table.boolean_or("refresh_in_header", false),
+        errors: table.choice_or(
+            "errors",
+            TokenErrors::OAuth,
+            &[("oauth", TokenErrors::OAuth), ("message", TokenErrors::Message)],
+        ),
         prefixes: prefixes(&table.table("prefixes")),
     };
     if refresh_life.idle > refresh_life.absolute {
@@ -89,6 +116,10 @@ pub(super) fn token(table: &Table<'_>) -> TokenRules {
             key,
             "lacks \"refresh_token\", but `token.rotation` is \"always\": apps would lose their connection",
         );
+    }
+    let typed = |fields: &[ReplyField]| fields.contains(&ReplyField::TokenType);
+    if table.get("token_type").is_some() && !typed(&rules.reply) && !typed(&rules.refresh_reply) {
+        table.report("token_type", "means nothing: no reply has \"token_type\"");
     }
     if rules.reuse_grace > Seconds(0) && rotation == Rotation::Never {
         table.report("reuse_grace", "means nothing while `token.rotation` is \"never\"");
@@ -157,10 +188,17 @@ fn prefixes(table: &Table<'_>) -> Prefixes {
     prefixes
 }
 
-pub(super) fn policy(table: &Table<'_>) -> Policy {
+/// Reads `[policy]`; whether a request names an account, and whether apps register accounts, decides about its proof.
+pub(super) fn policy(table: &Table<'_>, names_account: bool, has_accounts: bool) -> Policy {
     const CONSEQUENCES: &[(&str, Consequence)] =
         &[("keep", Consequence::Keep), ("suspend", Consequence::Suspend), ("revoke", Consequence::Revoke)];
-    Policy {
+    let teams = table.boolean_or("teams", false);
+    if !teams && table.get("team_approvers").is_some() {
+        table.report("team_approvers", "means nothing while `policy.teams` is false");
+    }
+    let policy = Policy {
+        teams,
+        team_approvers: roles(table, "team_approvers", "nobody could connect an app for a team"),
         approvers: roles(table, "approvers", "nobody could connect an app"),
         cutters: roles(table, "cutters", "nobody could disconnect an app"),
         subject: table.choice_or(
@@ -183,10 +221,45 @@ pub(super) fn policy(table: &Table<'_>) -> Policy {
             Consequence::Suspend,
             &[("suspend", Consequence::Suspend), ("revoke", Consequence::Revoke)],
         ),
+    };
+    if table.is_whole() && table.get("account_proof").is_some() {
+        proven(table, &policy, names_account, has_accounts);
+    }
+    if teams && policy.subject != SubjectRule::Customer {
+        table.report("teams", "needs `policy.subject = \"customer\"`: else all teams of a person share one connection");
+    }
+    policy
+}
+
+/// What contradicts the way in which an account is proven.
+fn proven(table: &Table<'_>, policy: &Policy, names_account: bool, has_accounts: bool) {
+    let proof = |problem: &str| table.report("account_proof", problem);
+    if policy.account_proof == AccountProof::SignIn {
+        match (names_account, has_accounts) {
+            (false, false) => {}
+            (true, _) => proof(
+                "is \"sign_in\", but `authorize.account_parameter` names an account: a person's own would be connected, \
+                 not the named one",
+            ),
+            (false, true) => proof("is \"sign_in\", but `[accounts]` has accounts whose people cannot sign in"),
+        }
+        return;
+    }
+    if !names_account {
+        proof("lets people connect without signing in: then `authorize.account_parameter` must name the account");
+    }
+    if !has_accounts {
+        proof("lets people connect without signing in: then `[accounts]` must say how apps register accounts");
+    }
+    if policy.teams {
+        table.report("teams", "lets a person choose, but with this `policy.account_proof` nobody signs in");
+    }
+    if policy.subject == SubjectRule::User {
+        table.report("subject", "is \"user\", but with this `policy.account_proof` nobody signs in");
     }
 }
 
-fn roles(table: &Table<'_>, key: &'static str, if_empty: &str) -> Vec<Role> {
+pub(super) fn roles(table: &Table<'_>, key: &'static str, if_empty: &str) -> Vec<Role> {
     let Some(items) = table.list(key, 16) else {
         return vec![Role::CustomerAdmin];
     };

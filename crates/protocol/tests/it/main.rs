@@ -4,6 +4,7 @@
 
 mod client_auth;
 mod draw;
+mod oauth1;
 mod params;
 mod pkce;
 mod profile;

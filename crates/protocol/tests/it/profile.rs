@@ -1,13 +1,13 @@
 //! The profile language: what ships is right, every mistake is reported with its place, no text makes the reader panic,
 //! and the manual says what the code does. What a setting does once read is tested with its flow.
 
-use std::collections::BTreeMap;
-
+use causeway_protocol::Scopes;
 use causeway_protocol::document::{self, MAX_BYTES, Problem};
 use causeway_protocol::profile::{self, Profile, ReplyField, Rotation, SiteIdForm, SitePlace};
 use causeway_protocol::records::Role;
 use causeway_protocol::time::Seconds;
 
+mod manual;
 mod mistakes;
 
 /// The smallest profile, as docs/PROFILES.md prints it.
@@ -30,8 +30,6 @@ scopes = ["items:read"]
 login_base = "https://login.example.com"
 api_base = "https://api.example.com"
 "#;
-
-const MANUAL: &str = include_str!("../../../../docs/PROFILES.md");
 
 fn tripleseat_text() -> &'static str {
     profile::SHIPPED.iter().find(|(key, _)| *key == "tripleseat").expect("it ships").1
@@ -58,7 +56,23 @@ fn every_shipped_profile_is_right() {
         // CONTRACTS, "Seeds and the description".
         assert_eq!(read.token.reuse_grace, Seconds(0), "{key}");
         assert!(!read.authorize.pkce_required, "{key}");
-        assert_eq!(profile::warnings(&read), Vec::<String>::new(), "{key}");
+        // What a document demands and an author may not expect is said, and nothing else.
+        let surprising = match *key {
+            "cal" => &["token.rotation", "token.reply has no expires_in"][..],
+            "google" => &["token.rotation", "authorize.iss"],
+            "slack" => &["authorize.iss"],
+            "github" => &[
+                "token.rotation",
+                "authorize.iss",
+                "token.access_life",
+                "token.reply has no expires_in",
+                "token.reply has no refresh_token",
+            ],
+            _ => &[],
+        };
+        let warnings = profile::warnings(&read);
+        assert_eq!(warnings.len(), surprising.len(), "{key}: {warnings:?}");
+        assert!(warnings.iter().zip(surprising).all(|(says, about)| says.starts_with(about)), "{key}: {warnings:?}");
     }
     assert_eq!(profile::shipped("nobody"), None);
 }
@@ -95,8 +109,40 @@ fn tripleseat_is_what_its_documents_say() {
 }
 
 #[test]
+fn cal_is_what_its_document_says_and_cal_v2_what_it_is_today() {
+    use ReplyField::*;
+    let read = profile::shipped("cal").expect("shipped");
+    assert_eq!(
+        (read.token.reply.as_slice(), read.token.refresh_reply.as_slice()),
+        (&[AccessToken, RefreshToken][..], &[AccessToken][..])
+    );
+    assert_eq!((read.token.rotation, read.token.refresh_in_header), (Rotation::Never, true));
+    assert_eq!((read.token.access_life, read.token.code_life), (Seconds(1_800), Seconds(600)));
+    // CAL-06: two paths.
+    assert_ne!(read.endpoints.refresh.as_deref(), Some(read.endpoints.token.as_str()));
+    assert!(read.authorize.response_type_optional);
+    let today = profile::shipped("cal-v2").expect("shipped");
+    assert_eq!((today.token.rotation, today.token.token_type.as_str()), (Rotation::Always, "bearer"));
+    assert_eq!(read.token.token_type, "Bearer");
+    // A21: one vocabulary, either spelling.
+    let registry = |profile: &Profile| Scopes::new(profile.scopes.iter().map(|word| word.name.clone()).collect());
+    for (profile, canonical) in [(&read, "READ_BOOKING READ_PROFILE"), (&today, "BOOKING_READ PROFILE_READ")] {
+        let known = registry(profile);
+        for text in ["READ_BOOKING,READ_PROFILE", "BOOKING_READ PROFILE_READ", "READ_PROFILE, BOOKING_READ"] {
+            let set = profile.read_scope(text, &known).expect("known words");
+            assert_eq!(known.text(set), canonical, "{text}");
+        }
+        assert_eq!(profile.read_scope("BOOKINGS_READ", &known), Err("BOOKINGS_READ".to_owned()));
+    }
+    // "An ORG scope implies the TEAM twin."
+    assert_eq!(today.includes("ORG_BOOKING_READ"), ["TEAM_BOOKING_READ"]);
+    assert_eq!(today.scopes.len(), 28);
+}
+
+#[test]
 fn a_small_profile_is_enough_and_the_manual_prints_it() {
-    assert!(MANUAL.contains(&format!("```toml\n{SMALL}```")));
+    assert_eq!(profile::reference::smallest(), SMALL);
+    assert!(manual::PAGE.contains(&format!("```toml\n{SMALL}```")));
     let read = good(SMALL);
     assert_eq!(read.brand.monogram, "M");
     assert_eq!(read.api.routes[0].site, SitePlace::None);
@@ -264,51 +310,4 @@ impl SplitMix {
     fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
-}
-
-/// The rows of the manual: key and default, as TOML where it is a value.
-fn manual_rows() -> BTreeMap<String, Option<String>> {
-    let cell = |text: &str| text.trim().strip_prefix('`').and_then(|text| text.strip_suffix('`')).map(str::to_owned);
-    let rows = MANUAL.split("## Seeds").next().expect("the first part").lines().filter(|line| line.starts_with("| `"));
-    rows.map(|row| {
-        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
-        let default = cells[1];
-        (cell(cells[0]).expect("a key"), cell(default).filter(|value| value.matches('`').count() == 0))
-    })
-    .collect()
-}
-
-#[test]
-fn the_manual_names_every_key_and_no_other() {
-    let tables = ["api", "authorize", "brand", "endpoints", "partner", "policy", "scopes", "token", "token.prefixes"];
-    let known: Vec<String> = profile::keys().into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
-    let named: Vec<String> = manual_rows().into_keys().collect();
-    assert_eq!(named, known);
-}
-
-#[test]
-fn the_manual_s_defaults_are_the_code_s() {
-    let mut sections: BTreeMap<&str, String> = BTreeMap::new();
-    let rows = manual_rows();
-    let mut count = 0;
-    for (key, default) in rows.iter().filter_map(|(key, default)| Some((key, default.as_ref()?))) {
-        let (table, key) = key.rsplit_once('.').expect("only tables have defaults");
-        match (table, key) {
-            // The sample states these itself.
-            ("api", "routes") | ("api.routes", "scopes") => continue,
-            _ => sections.entry(table).or_default().push_str(&format!("{key} = {default}\n")),
-        }
-        count += 1;
-    }
-    assert!(count > 40, "{count}");
-    let plain = format!("{SMALL}[api]\nsite_parameter = \"site_id\"\n");
-    let mut stated = plain.clone();
-    for (table, lines) in sections {
-        let headers = [format!("[[{table}]]\n"), format!("[{table}]\n")];
-        match headers.iter().find(|header| stated.contains(*header)) {
-            Some(header) => stated = stated.replacen(header, &format!("{header}{lines}"), 1),
-            None => stated.push_str(&format!("[{table}]\n{lines}")),
-        }
-    }
-    assert_eq!(good(&stated), good(&plain), "{stated}");
 }

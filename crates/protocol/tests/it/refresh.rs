@@ -3,7 +3,7 @@
 use causeway_protocol::change::Standing;
 use causeway_protocol::family::{FamilySecret, IdempotencyKey};
 use causeway_protocol::issue::Grant;
-use causeway_protocol::profile::{Rotation, TokenRules};
+use causeway_protocol::profile::{self, Profile, Rotation, TokenRules};
 use causeway_protocol::records::{App, ClientKind, Family};
 use causeway_protocol::refresh::{AfterStale, Refreshing, Step, after_stale, decide, unrotated};
 use causeway_protocol::time::Seconds;
@@ -26,7 +26,8 @@ fn request(app: &App) -> Refreshing<'_> {
 }
 
 fn ask(request: &Refreshing<'_>, token: &RefreshToken, rules: &TokenRules) -> Result<(Step, ScopeSet), Reason> {
-    decide(request, token, rules, &words(), &[' '], 1).map_err(|refusal| {
+    let profile = Profile { token: rules.clone(), ..profile::shipped("tripleseat").unwrap() };
+    decide(request, token, &profile, &words(), 1).map_err(|refusal| {
         assert_eq!(refusal.change, None, "a refusal before the move changes nothing");
         refusal.reason
     })

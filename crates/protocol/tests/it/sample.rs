@@ -41,6 +41,11 @@ pub(crate) fn app(kind: ClientKind, ring: &KeyRing) -> App {
         secrets,
         redirect_uris: vec!["https://partner.example/cb".into()],
         scopes: ScopeSet(0b1111),
+        registered_by: None,
+        home: None,
+        providers: Vec::new(),
+        logo: None,
+        review_note: String::new(),
     }
 }
 

@@ -8,12 +8,12 @@ use causeway_protocol::profile::{self, Profile};
 use causeway_protocol::secret::Secret;
 
 use super::sources::{Given, from_file};
-use super::values::{address, connections, fault_seed, is_loopback_url, origin, upstream};
+use super::values::{address, connections, fault_seed, instant, is_loopback_url, origin, upstream};
 use crate::http::faults::Plan;
 use crate::http::tls::{Tls, TlsFiles};
 use crate::load_seed::SeedFile;
 use crate::platform::{KeysAt, Settings, StoreAt};
-use crate::seed::{self, Seed};
+use crate::seed::{self, Legacy, Seed};
 use crate::trust::{Cidr, TrustedProxies};
 
 /// An admin key shorter than this could be guessed.
@@ -93,6 +93,8 @@ pub fn check_values(file: Given) -> Vec<String> {
     checks.parsed("upstream", upstream);
     checks.parsed("connections", connections);
     checks.parsed("fault_seed", fault_seed);
+    checks.parsed("oauth1_ends", instant);
+    checks.parsed("oauth1_exchange_ends", instant);
     checks.parsed("admin_listen", address);
     checks.admin_key();
     checks.proxies();
@@ -186,8 +188,10 @@ impl Checks {
         let faults = self.faults(public);
         let fault_seed = self.parsed("fault_seed", fault_seed);
         let connections = self.parsed("connections", connections);
+        let legacy = self.legacy(profile.as_ref());
         let seen = [&login_url, &api_url].into_iter().flatten().any(|url| !is_loopback_url(url));
         self.demo_secrets(&seeds, public || seen);
+        let providers = self.providers();
         let keys = self.path("keys");
         self.keys(keys.as_deref(), profile.as_ref(), store.as_deref());
         let profile = profile?;
@@ -207,11 +211,42 @@ impl Checks {
             tls,
             proxies,
             seeds,
+            legacy,
+            providers,
             faults,
             fault_seed: fault_seed.unwrap_or_default(),
             ..settings
         };
         Some(Serve { settings, describe: self.path("describe"), warnings })
+    }
+
+    /// The dates of OAuth 1.0, where the profile has it.
+    fn legacy(&mut self, profile: Option<&Profile>) -> Legacy {
+        let names = ["oauth1_ends", "oauth1_exchange_ends"];
+        let [oauth1_ends, exchange_ends] = names.map(|name| self.parsed(name, instant));
+        for name in names.iter().filter(|name| self.given.one(name).is_some()).collect::<Vec<_>>() {
+            if profile.is_some_and(|profile| profile.oauth1.is_none()) {
+                self.wrong(format!("{name} means nothing: this profile has no [oauth1]"));
+            }
+        }
+        Legacy { oauth1_ends, exchange_ends }
+    }
+
+    /// The providers' file holds secrets, so others must not read it.
+    fn providers(&mut self) -> Vec<causeway_vault::Platform> {
+        use std::os::unix::fs::PermissionsExt;
+        let Some(path) = self.path("providers") else { return Vec::new() };
+        if std::fs::metadata(&path).is_ok_and(|about| about.permissions().mode() & 0o077 != 0) {
+            self.wrong(format!("{0}: others can read the providers' secrets: run `chmod 600 {0}`", path.display()));
+        }
+        let profile = |named: &str| read_profile(named).map_err(|problems| problems.join("; "));
+        let read = read_text(&path).and_then(|text| {
+            causeway_vault::platforms::read(&text, &profile).map_err(|found| located(&path, &found))
+        });
+        read.unwrap_or_else(|found| {
+            self.problems.extend(found);
+            Vec::new()
+        })
     }
 
     fn store(&mut self) -> Option<PathBuf> {

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use causeway_protocol::UnixTime;
+use causeway_protocol::document;
 use url::{Host, Url};
 
 /// `127.0.0.1:8081`
@@ -12,6 +14,13 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 /// A number of connections.
 pub(super) fn connections(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=100_000).contains(n)).ok_or_else(|| "not a number from 1 to 100000".to_owned())
+}
+
+/// `2026-07-01T00:00:00Z`, read as the files of profiles and seeds are.
+pub(super) fn instant(text: &str) -> Result<UnixTime, String> {
+    let read = document::read(&format!("at = {text}"), |root| root.get("at").and_then(|value| value.instant()));
+    let wrong = || "not a date and time with its offset, such as 2026-07-01T00:00:00Z".to_owned();
+    read.ok().flatten().filter(|_| !text.contains(['\n', '#'])).ok_or_else(wrong)
 }
 
 /// What makes chances repeatable.

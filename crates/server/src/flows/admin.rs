@@ -3,20 +3,17 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use causeway_protocol::legacy::Consumer;
 use causeway_protocol::profile::Consequence;
 use causeway_protocol::records::{Act, App, Connection, Customer, Person};
 use causeway_protocol::secret::Secret;
-use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, Outcome, Reason, Refusal, Subject, UserId};
+use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, Outcome, Reason, Refusal, Subject, UnixTime, UserId};
 use causeway_storage::{Page, Store};
 
-use super::{connected, passwords};
+use super::{apps, connected, passwords};
 use crate::node::{Node, refusal_of};
 use crate::shared::Shared;
 
-/// So many bytes of randomness are in a secret that we make (SECURITY C-01).
-const SECRET_BYTES: usize = 32;
 /// A password of fewer characters is guessed (NIST SP 800-63B 3.1.1.2).
 const MIN_PASSWORD: usize = 8;
 /// A passphrase of this many bytes is long enough for anybody.
@@ -39,16 +36,19 @@ pub enum Switchable {
     Person,
     /// By the platform's own id.
     Site,
+    /// By `consumer_key`.
+    Consumer,
 }
 
 impl Switchable {
-    /// The word in the path. Consumers come with OAuth 1.0.
+    /// The word in the path.
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
             "apps" => Some(Self::App),
             "customers" => Some(Self::Customer),
             "people" => Some(Self::Person),
             "sites" => Some(Self::Site),
+            "consumers" => Some(Self::Consumer),
             _ => None,
         }
     }
@@ -60,6 +60,7 @@ pub async fn switch(node: &Node, what: Switchable, id: &str, active: bool) -> Re
         Switchable::App => (app(node, id)?.id.into(), None),
         Switchable::Customer => (customer(node, id).await?.id.into(), None),
         Switchable::Site => (site(node, id).await?, None),
+        Switchable::Consumer => (consumer(node, id).await?.id.into(), None),
         Switchable::Person => {
             let person = person(node, id).await?.id;
             (person.into(), Some(person))
@@ -71,6 +72,33 @@ pub async fn switch(node: &Node, what: Switchable, id: &str, active: bool) -> Re
         Some(person) => cut_all_of(node, person).await,
         None => Ok(()),
     }
+}
+
+/// Lets a customer go on with OAuth 1.0 after its end, until then; `None` takes that back (A8).
+pub async fn extend_legacy(node: &Node, id: &str, until: Option<UnixTime>) -> Result<(), Refusal> {
+    let customer = customer(node, id).await?.id;
+    let detail = until.map_or_else(|| "taken back".to_owned(), |until| format!("until {}", until.0));
+    let change = Change::ExtendLegacy { customer, until, act: act(node, "oauth1.extended", customer, detail) };
+    match node.apply(change).await? {
+        Outcome::Applied(_) => Ok(()),
+        Outcome::Stale => Err(unknown()),
+    }
+}
+
+/// Lets an app exchange a pair once more (TOKENS 5: only staff can). That it stands open already is no mistake.
+pub async fn reopen_exchange(node: &Node, key: &str, client_id: &str) -> Result<(), Refusal> {
+    let (consumer, app) = (consumer(node, key).await?.id, app(node, client_id)?.id);
+    let mark = node.store.exchanged(app, consumer).await.map_err(refusal_of)?.ok_or_else(unknown)?;
+    if mark.reopened {
+        return Ok(());
+    }
+    let act = act(node, "exchange.reopened", consumer, format!("for app {app}"));
+    node.apply(Change::ReopenExchange { app, consumer, act }).await.map(drop)
+}
+
+async fn consumer(node: &Node, key: &str) -> Result<Consumer, Refusal> {
+    let found = node.store.consumer(key).await.map_err(refusal_of)?;
+    found.map(|standing| standing.consumer).ok_or_else(unknown)
 }
 
 /// Cuts every connection that this person allowed last.
@@ -92,9 +120,7 @@ pub async fn renew_secret(node: &Node, id: &str) -> Result<Secret, Refusal> {
     if known.kind == causeway_protocol::records::ClientKind::Public {
         return Err(Reason::PublicClientSecret.refuse());
     }
-    let random: [u8; SECRET_BYTES] = node.random();
-    let secret = Secret::new(format!("{}{}", node.profile.token.prefixes.secret, URL_SAFE_NO_PAD.encode(random)));
-    let secrets = vec![node.ring().verifier(secret.expose())];
+    let (secret, secrets) = apps::fresh_secret(node);
     // What stands may have changed since this node read it: once more then.
     for expected in [known.secrets.clone(), stored(node, known.id).await?.secrets] {
         let act = act(node, "app.secret_renewed", known.id, "");

@@ -6,16 +6,22 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use causeway_protocol::accounts::SignInToken;
 use causeway_protocol::authorize::{self, Failure, PENDING_LIFE, Pending, Request, ReturnTo};
-use causeway_protocol::consent::{self, Form, Poster};
+use causeway_protocol::consent::{self, Decider, Form, Poster};
 use causeway_protocol::family::FamilySecret;
+use causeway_protocol::legacy::Account;
 use causeway_protocol::params::{Params, append_query};
-use causeway_protocol::records::{App, AppStatus, Customer, Decided, Decision, Person};
-use causeway_protocol::refusal::allowed_ascii;
+use causeway_protocol::records::{App, Customer, Decided, Decision, Person};
+use causeway_protocol::profile::AccountProof;
+use causeway_protocol::refusal::{WireError, allowed_ascii};
 use causeway_protocol::seal::{SealError, Sealed};
-use causeway_protocol::{Outcome, Reason, Refusal, Row};
+use causeway_protocol::time::Seconds;
+use causeway_protocol::{Change, CustomerId, Outcome, Reason, Refusal, Row, UserId};
 use causeway_storage::Store;
 
+use super::accounts::TOKEN_PREFIX;
+use super::caller;
 use super::session::SignedIn;
 use crate::node::{Node, refusal_of};
 
@@ -24,6 +30,8 @@ pub type Browser = [u8; 16];
 
 /// Forms have no visible prefix: nobody copies them.
 const NO_PREFIX: &str = "";
+/// No profile lets a sign-in token live longer.
+const MAX_TOKEN_LIFE: Seconds = Seconds(3_600);
 /// So much of a refusal's detail is kept while somebody signs in.
 const MAX_DETAIL: usize = 120;
 
@@ -36,6 +44,47 @@ pub enum Answer {
     Ask(Box<Question>),
     /// Back to the app.
     Return(String),
+    /// Nobody signs in here, and nobody is bounced to an app unseen: say what is wrong, and go back when a button is pressed
+    /// (TOKENS 7).
+    GoBack(Box<GoBack>),
+}
+
+/// A page that says what is wrong with a request, with a button back to the app.
+#[derive(Clone, Debug)]
+pub struct GoBack {
+    /// What is wrong.
+    pub refusal: Refusal,
+    /// The sealed [`Pending`], for [`go_back`].
+    pub pending: String,
+    /// Where the form leads.
+    pub return_to: String,
+}
+
+/// Who decides, with the rows behind it.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// Somebody who is signed in.
+    Person(Person),
+    /// Whoever holds the link of this account.
+    Nobody(Account),
+}
+
+impl Asked {
+    /// For the rules.
+    pub fn decider(&self) -> Decider<'_> {
+        match self {
+            Asked::Person(person) => Decider::Person(person),
+            Asked::Nobody(account) => Decider::Nobody(account),
+        }
+    }
+
+    /// The signed-in person.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Asked::Person(person) => Some(person),
+            Asked::Nobody(_) => None,
+        }
+    }
 }
 
 /// A sign-in page that goes on with a request.
@@ -57,9 +106,11 @@ pub struct Question {
     /// For what.
     pub request: Request,
     /// Who is asked.
-    pub person: Person,
-    /// Whose data.
+    pub asked: Asked,
+    /// Whose data, unless another of `choices` is taken.
     pub customer: Option<Customer>,
+    /// The own account and the teams that may be chosen instead; fewer than two: there is nothing to choose (CAL-09).
+    pub choices: Vec<Customer>,
     /// Why this person may not allow it, if so.
     pub hindrance: Option<Refusal>,
     /// The sealed [`Form`].
@@ -104,11 +155,19 @@ pub async fn begin(
         Err(Failure::Show(refusal)) => return Err(refusal.into()),
         // RFC 9700 4.11.2: nobody is bounced to an app unseen; who is not signed in signs in first.
         Err(Failure::Send(return_to, refusal)) => match who {
+            _ if node.profile.nobody_signs_in() => return Ok(go_back_first(node, return_to, refusal, browser)),
             Some(_) => return Ok(Answer::Return(error_url(node, &return_to, &refusal))),
             None => Err((return_to, refusal.reason.number(), detail(&refusal))),
         },
     };
     let pending = Pending { request, transaction: node.random(), browser, expires_at: node.now() + PENDING_LIFE };
+    if let (true, Ok(request)) = (node.profile.nobody_signs_in(), &pending.request) {
+        return match proven_account(node, request, params).await {
+            Ok((account, proof)) => ask(node, pending, Asked::Nobody(account), proof).await,
+            Err(refusal) if is_ours(&refusal) => Err(refusal.into()),
+            Err(refusal) => Ok(go_back_first(node, request.return_to.clone(), refusal, browser)),
+        };
+    }
     match who.filter(|_| !another) {
         Some(who) => go_on(node, pending, who).await,
         None => Ok(Answer::SignIn(sign_in_first(node, &pending))),
@@ -136,56 +195,175 @@ pub async fn open_pending(node: &Node, sealed: &str, browser: Browser) -> Result
     Ok(pending)
 }
 
+/// A refusal that waited in a sealed form.
+fn refusal_again(number: u16, detail: &str) -> Refusal {
+    let reason = Reason::ALL.iter().find(|reason| reason.number() == number).copied().unwrap_or(Reason::FormBroken);
+    if detail.is_empty() { reason.refuse() } else { reason.about(detail) }
+}
+
 /// Goes on with a pending request after somebody signed in: everything is looked at again.
 pub async fn go_on(node: &Node, pending: Pending, who: &SignedIn) -> Result<Answer, Shown> {
     let request = match &pending.request {
         Ok(request) => request.clone(),
         Err((return_to, number, detail)) => {
-            let reason =
-                Reason::ALL.iter().find(|reason| reason.number() == *number).copied().unwrap_or(Reason::FormBroken);
-            let refusal = if detail.is_empty() { reason.refuse() } else { reason.about(detail.clone()) };
-            return Ok(Answer::Return(error_url(node, return_to, &refusal)));
+            return Ok(Answer::Return(error_url(node, return_to, &refusal_again(*number, detail))));
         }
     };
+    ask(node, Pending { request: Ok(request), ..pending }, Asked::Person(who.person.clone()), who.digest()).await
+}
+
+/// The button of a [`GoBack`] was pressed.
+pub async fn go_back(node: &Node, sealed: &str, browser: Browser) -> Result<String, Shown> {
+    let pending = open_pending(node, sealed, browser).await?;
+    match &pending.request {
+        Err((return_to, number, detail)) => Ok(error_url(node, return_to, &refusal_again(*number, detail))),
+        Ok(_) => Err(Reason::FormBroken.into()),
+    }
+}
+
+/// Says what is wrong, where nobody signs in; the app hears of it when the person goes back.
+fn go_back_first(node: &Node, return_to: ReturnTo, refusal: Refusal, browser: Browser) -> Answer {
+    let pending = Pending {
+        request: Err((return_to.clone(), refusal.reason.number(), detail(&refusal))),
+        transaction: node.random(),
+        browser,
+        expires_at: node.now() + PENDING_LIFE,
+    };
+    Answer::GoBack(Box::new(GoBack { refusal, pending: seal(node, &pending), return_to: return_to.uri }))
+}
+
+/// Whether it is our trouble, not the request's.
+fn is_ours(refusal: &Refusal) -> bool {
+    matches!(refusal.reason.wire(), WireError::TemporarilyUnavailable | WireError::ServerError)
+}
+
+/// The account that a request names; it must be one of the asking app's (ORC-04).
+async fn named_account(node: &Node, request: &Request) -> Result<Account, Refusal> {
+    let id = request.account.as_deref().ok_or(Reason::AccountMissing.refuse())?;
+    let found = node.store.account_by_external(id).await.map_err(refusal_of)?;
+    found.filter(|account| account.app == request.app).ok_or(Reason::AccountUnknown.refuse())
+}
+
+/// The same, with what binds the form: where the profile wants a sign-in token, that very token, which the decision spends.
+async fn proven_account(node: &Node, request: &Request, params: &Params) -> Result<(Account, [u8; 16]), Refusal> {
+    let account = named_account(node, request).await?;
+    if node.profile.policy.account_proof != AccountProof::SignInToken {
+        return Ok((account, [0; 16]));
+    }
+    let app = node.held.app(request.app).ok_or(Reason::AppUnknown.refuse())?;
+    let text = params.get("token")?.ok_or(Reason::SignInTokenForeign.refuse())?;
+    let token: SignInToken = caller::open(node, TOKEN_PREFIX, text, node.now(), Reason::SignInTokenForeign).await?;
+    token.check(&app, &account, node.now())?;
+    Ok((account, token.digest()))
+}
+
+/// Uses up the sign-in token that a form was made with: the one digest of the form that is not a person's.
+async fn spend_proof(node: &Node, form: &Form) -> Result<(), Refusal> {
+    if node.profile.policy.account_proof != AccountProof::SignInToken {
+        return Ok(());
+    }
+    // A form outlives its token: the mark stays until no form made with it can be posted.
+    let change = Change::SpendOnce { digest: form.session, expires_at: node.now() + PENDING_LIFE + MAX_TOKEN_LIFE };
+    match node.apply(change).await? {
+        Outcome::Applied(_) => Ok(()),
+        Outcome::Stale => Err(Reason::SignInTokenSpent.refuse()),
+    }
+}
+
+/// The consent page of a good request.
+async fn ask(node: &Node, pending: Pending, asked: Asked, session: [u8; 16]) -> Result<Answer, Shown> {
+    let request = pending.request.clone().map_err(|_| Reason::FormBroken)?;
     let app = standing_app(node, &request)?;
-    let customer = customer_of(node, &who.person).await?;
-    let hindrance = consent::may_allow(&request, &app, &who.person, customer.as_ref(), &node.profile).err();
+    let may = |customer: Option<&Customer>| consent::may_allow(&request, &app, asked.decider(), customer, &node.profile);
+    let all = choices(node, asked.decider()).await?;
+    let first = all.first().cloned();
+    let choices: Vec<Customer> = all.into_iter().filter(|one| may(Some(one)).is_ok()).collect();
+    // Where none of them may be connected, the first one says why.
+    let customer = match choices.first().cloned().or(first) {
+        Some(customer) => Some(customer),
+        None => own_customer(node, asked.decider()).await?,
+    };
+    let hindrance = may(customer.as_ref()).err();
     let another = again_url(node, &app, &request, true);
     let form = Form {
         pending,
-        session: who.digest(),
-        person: who.person.id,
+        session,
+        person: asked.decider().id(),
         family: node.family_id(),
         secret: FamilySecret(node.random()),
     };
     let form = seal(node, &form);
-    Ok(Answer::Ask(Box::new(Question { app, request, person: who.person.clone(), customer, hindrance, form, another })))
+    Ok(Answer::Ask(Box::new(Question { app, request, asked, customer, choices, hindrance, form, another })))
 }
 
-/// A person decided. Answers where the browser goes; the same decision again goes to the same place.
+/// The customers that this one may connect apps for, the own one first.
+async fn choices(node: &Node, decider: Decider<'_>) -> Result<Vec<Customer>, Refusal> {
+    let ids: Vec<CustomerId> = match decider {
+        Decider::Person(person) => {
+            person.customer.into_iter().chain(person.teams.iter().map(|team| team.customer)).collect()
+        }
+        Decider::Nobody(account) => vec![account.customer],
+    };
+    let mut found: Vec<Customer> = Vec::new();
+    for id in ids {
+        if found.iter().any(|known| known.id == id) || !decider.may_approve_for(id, &node.profile) {
+            continue;
+        }
+        found.extend(node.store.customer(id).await.map_err(refusal_of)?.filter(|customer| customer.active));
+    }
+    Ok(found)
+}
+
+/// The own customer, also where it may not be connected: pages name it.
+async fn own_customer(node: &Node, decider: Decider<'_>) -> Result<Option<Customer>, Refusal> {
+    let id = match decider {
+        Decider::Person(person) => person.customer,
+        Decider::Nobody(account) => Some(account.customer),
+    };
+    match id {
+        Some(id) => node.store.customer(id).await.map_err(refusal_of),
+        None => Ok(None),
+    }
+}
+
+/// Somebody decided. Answers where the browser goes; the same decision again goes to the same place. `chosen` is the number of
+/// one of the question's choices; none means its first.
 pub async fn decide(
     node: &Node,
     sealed: &str,
     decision: Decision,
+    chosen: Option<&str>,
     browser: Browser,
     who: Option<&SignedIn>,
 ) -> Result<String, Shown> {
     let form: Form = open(node, sealed).await?;
     let shown = |refusal: Refusal| shown_of(node, refusal, &form.pending);
-    let who = who.ok_or_else(|| shown(Reason::SignInNeeded.refuse()))?;
-    let poster = Poster { browser, session: who.digest(), person: who.person.id };
+    let (asked, session) = if node.profile.nobody_signs_in() {
+        let request = form.pending.request.as_ref().map_err(|_| Reason::FormBroken)?;
+        // Nobody has a session: the form, sealed, says by itself what it was made with.
+        (Asked::Nobody(named_account(node, request).await?), form.session)
+    } else {
+        let who = who.ok_or_else(|| shown(Reason::SignInNeeded.refuse()))?;
+        (Asked::Person(who.person.clone()), who.digest())
+    };
+    let decider = asked.decider();
+    let poster = Poster { browser, session, person: decider.id() };
     let request = form.open(&poster, node.now()).map_err(shown)?;
     let app = standing_app(node, request)?;
     let transaction = form.pending.transaction;
     if let Some(decided) = node.store.decided(transaction).await.map_err(refusal_of)? {
-        return answer(node, &form, request, &decided, decision, who).map_err(shown);
+        return answer(node, &form, request, &decided, decision, decider).await.map_err(shown);
     }
-    let customer = customer_of(node, &who.person).await?;
-    if decision == Decision::Allow {
-        consent::may_allow(request, &app, &who.person, customer.as_ref(), &node.profile).map_err(shown)?;
-    }
-    let (person, now) = (&who.person, node.now());
-    let change = consent::decide(&form, request, decision, person, customer.as_ref(), &node.profile, now)?;
+    let customer = if decision == Decision::Allow {
+        let may = |one: Option<&Customer>| consent::may_allow(request, &app, decider, one, &node.profile);
+        let customer = chosen_customer(node, decider, chosen, |one| may(Some(one)).is_ok()).await.map_err(shown)?;
+        may(customer.as_ref()).map_err(shown)?;
+        customer
+    } else {
+        None
+    };
+    spend_proof(node, &form).await.map_err(shown)?;
+    let change = consent::decide(&form, request, decision, decider, customer.as_ref(), &node.profile, node.now())?;
     let decided = match node.apply(change).await? {
         Outcome::Applied(applied) => match applied.row {
             Row::Decided(decided) => Some(decided),
@@ -195,30 +373,65 @@ pub async fn decide(
         Outcome::Stale => node.store.decided(transaction).await.map_err(refusal_of)?,
     };
     let decided = decided.ok_or_else(|| shown(Reason::AppNotAvailable.refuse()))?;
-    answer(node, &form, request, &decided, decision, who).map_err(shown)
+    answer(node, &form, request, &decided, decision, decider).await.map_err(shown)
+}
+
+/// The customer of a posted choice; the first one that may be connected where none was posted.
+async fn chosen_customer(
+    node: &Node,
+    decider: Decider<'_>,
+    chosen: Option<&str>,
+    may: impl Fn(&Customer) -> bool,
+) -> Result<Option<Customer>, Refusal> {
+    let all = choices(node, decider).await?;
+    let Some(chosen) = chosen else {
+        let first = all.iter().position(may).unwrap_or_default();
+        return match all.into_iter().nth(first) {
+            Some(first) => Ok(Some(first)),
+            None => own_customer(node, decider).await,
+        };
+    };
+    let found = all.into_iter().find(|customer| customer.id.to_string() == chosen);
+    found.map(Some).ok_or_else(|| Reason::NotApprover.refuse())
 }
 
 /// Where a decided request leads.
-fn answer(
+async fn answer(
     node: &Node,
     form: &Form,
     request: &Request,
     decided: &Decided,
     decision: Decision,
-    who: &SignedIn,
+    decider: Decider<'_>,
 ) -> Result<String, Refusal> {
     if decided.decision != decision {
         return Err(Reason::FormDecided.refuse());
     }
     if decision == Decision::Deny {
-        let approver = node.profile.policy.approvers.contains(&who.person.role);
-        let reason = if approver { Reason::PersonDenied } else { Reason::NotApprover };
+        let reason = if may_approve_anything(node, decider) { Reason::PersonDenied } else { Reason::NotApprover };
         return Ok(error_url(node, &request.return_to, &reason.refuse()));
     }
-    let code = consent::code(form, request, decided, &who.person, &node.profile).ok_or(Reason::Internal.refuse())?;
+    // The connection knows for whom it was allowed: a second click with another choice changes nothing.
+    let id = decided.connection.ok_or(Reason::Internal.refuse())?;
+    let connection = node.store.connection(id).await.map_err(refusal_of)?.ok_or(Reason::Internal.refuse())?;
+    let user: UserId = decider.id();
+    let code = consent::code(form, request, decided, user, connection.customer, &node.profile);
+    let code = code.ok_or(Reason::Internal.refuse())?;
     // Sealed as of the decision: the key rolls daily, and a second click must get the same text.
     let code = node.ring().seal(&node.profile.token.prefixes.code, &code, decided.at);
     Ok(return_url(node, &request.return_to, &[("code", code.as_str())]))
+}
+
+fn may_approve_anything(node: &Node, decider: Decider<'_>) -> bool {
+    match decider {
+        Decider::Person(person) => {
+            let teams = person.teams.iter().map(|team| team.customer);
+            let mut all = person.customer.into_iter().chain(teams);
+            all.any(|customer| decider.may_approve_for(customer, &node.profile))
+                || node.profile.policy.approvers.contains(&person.role)
+        }
+        Decider::Nobody(_) => true,
+    }
 }
 
 /// RFC 6749 4.1.2 and 4.1.2.1: what is answered, `state` byte for byte, and who answers (RFC 9207).
@@ -240,18 +453,11 @@ fn error_url(node: &Node, return_to: &ReturnTo, refusal: &Refusal) -> String {
 /// shown.
 fn standing_app(node: &Node, request: &Request) -> Result<Arc<App>, Shown> {
     let app = node.held.app(request.app).ok_or(Reason::AppUnknown)?;
-    if app.status != AppStatus::Approved || !app.active {
+    if !app.is_usable() {
         return Err(Reason::AppNotAvailable.into());
     }
     let known = app.redirect_uris.iter().any(|uri| authorize::same_redirect(uri, &request.return_to.uri));
     if known { Ok(app) } else { Err(Reason::RedirectUnregistered.about("redirect_uri").into()) }
-}
-
-async fn customer_of(node: &Node, person: &Person) -> Result<Option<Customer>, Refusal> {
-    match person.customer {
-        Some(id) => node.store.customer(id).await.map_err(refusal_of),
-        None => Ok(None),
-    }
 }
 
 /// A refusal of a form that we sealed: in the browser it was made for, the way on is the same request anew.
@@ -275,6 +481,9 @@ fn again_url(node: &Node, app: &App, request: &Request, another: bool) -> String
     pairs.extend(request.return_to.state.as_deref().map(|state| ("state", state)));
     if let Some(challenge) = &challenge {
         pairs.extend([("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")]);
+    }
+    if let (Some(name), Some(account)) = (rules.account_parameter.first(), &request.account) {
+        pairs.push((name, account));
     }
     if another {
         pairs.push(ANOTHER);

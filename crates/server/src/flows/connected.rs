@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use causeway_protocol::records::{Act, App, AppStatus, Connection, Customer, Person};
-use causeway_protocol::{Change, ConnectionId, Outcome, Reason, Refusal};
+use causeway_protocol::records::{Act, App, AppStatus, Connection, Customer, Membership, Person};
+use causeway_protocol::{Change, ConnectionId, CustomerId, Outcome, Reason, Refusal};
 use causeway_storage::{Page, Store};
 
 use super::session::SignedIn;
@@ -19,6 +19,19 @@ pub struct Cutter {
     person: Person,
     /// Whose connections.
     pub customer: Customer,
+    /// Every account whose connections this person may look after, the own one first.
+    pub accounts: Vec<Customer>,
+}
+
+/// Whose connections are to be looked after.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose {
+    /// The first account's: the own one, where it is this person's to look after.
+    First,
+    /// This one's.
+    Account(CustomerId),
+    /// The one's that has this connection.
+    Of(ConnectionId),
 }
 
 /// A connection with what a person wants to know about it.
@@ -47,14 +60,37 @@ pub enum Health {
     AuthorizerOff,
 }
 
-/// Whether this person may look after connections, and whose.
-pub async fn cutter(node: &Node, who: &SignedIn) -> Result<Cutter, Refusal> {
-    if !node.profile.policy.cutters.contains(&who.person.role) {
+/// Whether this person may look after these connections. Somebody else's connection is simply not there.
+pub async fn cutter(node: &Node, who: &SignedIn, whose: Whose) -> Result<Cutter, Refusal> {
+    let accounts = accounts(node, &who.person).await?;
+    let named = |id: CustomerId| accounts.iter().find(|account| account.id == id);
+    let customer = match whose {
+        Whose::First => accounts.first().ok_or(Reason::NoCustomer.refuse())?,
+        Whose::Account(id) => named(id).ok_or(Reason::NotAllowedHere.refuse())?,
+        Whose::Of(connection) => {
+            let row = node.store.connection(connection).await.map_err(refusal_of)?;
+            row.and_then(|row| named(row.customer)).ok_or(Reason::NoSuchConnection.refuse())?
+        }
+    };
+    Ok(Cutter { person: who.person.clone(), customer: customer.clone(), accounts })
+}
+
+/// The accounts whose connections this person may look after: the own one, and the teams that the person helps to run
+/// (CAL-09).
+async fn accounts(node: &Node, person: &Person) -> Result<Vec<Customer>, Refusal> {
+    let policy = &node.profile.policy;
+    let own = person.customer.filter(|_| policy.cutters.contains(&person.role));
+    let runs = |team: &&Membership| policy.teams && policy.team_approvers.contains(&team.role);
+    let teams = person.teams.iter().filter(runs).map(|team| team.customer);
+    let ids: Vec<CustomerId> = own.into_iter().chain(teams.filter(|team| Some(*team) != own)).collect();
+    if ids.is_empty() && !policy.cutters.contains(&person.role) {
         return Err(Reason::NotAllowedHere.refuse());
     }
-    let id = who.person.customer.ok_or(Reason::NoCustomer.refuse())?;
-    let customer = node.store.customer(id).await.map_err(refusal_of)?.filter(|customer| customer.active);
-    Ok(Cutter { person: who.person.clone(), customer: customer.ok_or(Reason::NoCustomer.refuse())? })
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(node.store.customer(id).await.map_err(refusal_of)?.filter(|customer| customer.active));
+    }
+    Ok(found)
 }
 
 impl Cutter {
@@ -69,6 +105,11 @@ impl Cutter {
             listed.extend(look(node, connection).await?);
         }
         Ok((listed, more))
+    }
+
+    /// Whether this customer has an OAuth 1.0 key that is on.
+    pub async fn signs_with_oauth1(&self, node: &Node) -> Result<bool, Refusal> {
+        node.store.has_consumer(self.customer.id).await.map_err(refusal_of)
     }
 
     /// One of this customer's connections, live or cut.

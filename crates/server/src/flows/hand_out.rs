@@ -117,6 +117,7 @@ impl Presented<'_> {
             Some(text) => text.to_owned(),
             None => self.ring.seal(&prefixes.refresh, &pair.refresh, self.now),
         };
-        Ok(issue::reply(fields, &pair, &access, &refresh, &node.held.scopes()))
+        let token_type = &node.profile.token.token_type;
+        Ok(issue::reply(fields, token_type, &pair, &access, &refresh, &node.held.scopes()))
     }
 }

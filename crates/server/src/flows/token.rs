@@ -5,7 +5,7 @@
 use causeway_protocol::{Reason, Refusal};
 
 use super::caller::{Asked, Caller, Refused};
-use super::{redeem, refresh};
+use super::{exchange, redeem, refresh};
 use crate::node::Node;
 use crate::shared::Shared;
 
@@ -20,8 +20,17 @@ pub async fn token(shared: &Shared, asked: &Asked) -> Result<String, Refused> {
     let client = caller.prove(shared, asked.source).await?;
     match grant_type {
         "authorization_code" => redeem::run(shared, client, &asked.params, retry_key.as_ref()).await,
-        "refresh_token" => refresh::run(shared, client, &asked.params, retry_key.as_ref()).await,
+        "refresh_token" => refresh::run(shared, client, asked, retry_key.as_ref()).await,
+        "oauth1_exchange" => exchange::run(shared, client, &asked.params, asked.source).await,
         _ => Err(Reason::GrantTypeUnsupported.into()),
+    }
+}
+
+/// The reply of a second token path that only refreshes (`endpoints.refresh`).
+pub async fn refresh_only(shared: &Shared, asked: &Asked) -> Result<String, Refused> {
+    match asked.params.get("grant_type")? {
+        None | Some("refresh_token") => token(shared, asked).await,
+        Some(_) => Err(Reason::GrantTypeUnsupported.into()),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use causeway_protocol::params::Params;
 use causeway_protocol::seal::sha256;
-use causeway_protocol::{ConnectionId, Reason, Refusal};
+use causeway_protocol::{ConnectionId, Reason, Refusal, UnixTime};
 use causeway_storage::Page;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -76,6 +76,29 @@ struct PasswordBody {
     password: String,
 }
 
+impl OneField for UntilBody {
+    const FIELD: &'static str = "until: seconds since the Unix epoch, or null, and nothing else";
+}
+
+impl OneField for AppBody {
+    const FIELD: &'static str = "app: a client_id, and nothing else";
+}
+
+/// `{"until": seconds since the Unix epoch, or null}`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UntilBody {
+    #[serde(deserialize_with = "Option::deserialize")]
+    until: Option<i64>,
+}
+
+/// `{"app": "client_id"}`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppBody {
+    app: String,
+}
+
 /// Why a call is not done.
 enum No {
     Refused(Refusal),
@@ -121,6 +144,14 @@ async fn answer(edge: &Edge, parts: &Parts, body: Body) -> Result<Value, No> {
             only("POST")?;
             password(edge, &named(id)?, headers, body).await
         }
+        ["customers", id, "oauth1"] => {
+            only("PUT")?;
+            extension(edge, &named(id)?, headers, body).await
+        }
+        ["consumers", key, "reopen"] => {
+            only("POST")?;
+            reopen(edge, &named(key)?, headers, body).await
+        }
         [kind, id, "state"] => {
             only("POST")?;
             state(edge, kind, &named(id)?, headers, body).await
@@ -143,12 +174,26 @@ fn named(part: &str) -> Result<Cow<'_, str>, Refusal> {
     percent_decode_str(part).decode_utf8().map_err(|_| Reason::AdminSubjectUnknown.about("not UTF-8"))
 }
 
-/// `POST /admin/{apps|customers|people|sites}/{id}/state`
+/// `POST /admin/{apps|customers|people|sites|consumers}/{id}/state`
 async fn state(edge: &Edge, kind: &str, id: &str, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
     let what = Switchable::from_word(kind).ok_or_else(|| Reason::AdminSubjectUnknown.about(kind))?;
     let StateBody { active } = read(headers, body).await?;
     admin::switch(&edge.node, what, id, active).await?;
     Ok(json!({"active": active}))
+}
+
+/// `PUT /admin/customers/{id}/oauth1`: how long this customer may go on with OAuth 1.0.
+async fn extension(edge: &Edge, id: &str, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
+    let UntilBody { until } = read(headers, body).await?;
+    admin::extend_legacy(&edge.node, id, until.map(UnixTime)).await?;
+    Ok(json!({"until": until}))
+}
+
+/// `POST /admin/consumers/{key}/reopen`: the app may exchange this pair once more.
+async fn reopen(edge: &Edge, key: &str, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
+    let AppBody { app } = read(headers, body).await?;
+    admin::reopen_exchange(&edge.node, key, &app).await?;
+    Ok(json!({"app": app}))
 }
 
 /// `POST /admin/apps/{id}/secret`: answers the new secret, once.

@@ -141,7 +141,9 @@ impl Site {
             Some(name) => name,
             None if below("/static") => "static",
             None if below("/admin") => "admin",
+            None if below("/logos") => "logo",
             None if below(&self.edge.node.profile.endpoints.connected_apps) => CONNECTED,
+            None if below(&self.edge.node.profile.endpoints.apps) => APPS,
             None => log::GUARDED,
         }
     }
@@ -220,6 +222,7 @@ async fn nothing_here() -> Response {
 const HEALTH: &str = "health";
 const GUARD_CHECK: &str = "/guard/check";
 const CONNECTED: &str = "connected-apps";
+const APPS: &str = "apps";
 
 fn names(edge: &Edge) -> HashMap<String, &'static str> {
     let paths = &edge.node.profile.endpoints;
@@ -242,9 +245,19 @@ fn names(edge: &Edge) -> HashMap<String, &'static str> {
         (&paths.revoke, "revoke"),
         (&paths.introspect, "introspect"),
         (&paths.connected_apps, CONNECTED),
+        (&paths.apps, APPS),
     ];
     names.extend(own.into_iter().map(|(path, name)| (path.clone(), name)));
     names.extend(paths.refresh.iter().map(|path| (path.clone(), TOKEN)));
+    if let Some(rules) = &edge.node.profile.oauth1 {
+        let own = [
+            (&rules.request_token, "oauth1-request-token"),
+            (&rules.authorize, "oauth1-authorize"),
+            (&rules.access_token, "oauth1-access-token"),
+        ];
+        names.extend(own.into_iter().map(|(path, name)| (path.clone(), name)));
+    }
+    names.extend(paths.userinfo.iter().map(|path| (path.clone(), "userinfo")));
     names
 }
 

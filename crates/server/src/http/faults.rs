@@ -39,6 +39,20 @@ pub enum Kind {
     RotateTwice,
 }
 
+impl Kind {
+    /// Its name in `--fault`.
+    fn word(self) -> &'static str {
+        match self {
+            Kind::LoseReply => "lose-reply",
+            Kind::ErrorIn200 => "error-in-200",
+            Kind::NoExpiry => "no-expiry",
+            Kind::Slow(_) => "slow",
+            Kind::Fail => "500",
+            Kind::RotateTwice => "rotate-twice",
+        }
+    }
+}
+
 /// One fault and how often it strikes, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fault {
@@ -184,6 +198,9 @@ impl Faults {
         }
         if let Some(pause) = pause {
             tokio::time::sleep(pause).await;
+        }
+        for kind in &struck {
+            tracing::info!(target: "fault", fault = kind.word(), status = response.status().as_u16());
         }
         if has(Kind::LoseReply) { Err(Gone) } else { Ok(response) }
     }

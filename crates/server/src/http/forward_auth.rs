@@ -2,11 +2,12 @@
 //! would, to trusted proxies and on the admin listener only (CONTRACTS, "Forward-auth"; TOKENS 7).
 //!
 //! The body of the call does not come along: where the profile lets it name the site, only the query counts here, and the API
-//! behind the proxy must go by `X-Causeway-Site`.
+//! behind the proxy must go by `X-Causeway-Site`. An OAuth 1.0 signature over a form cannot be verified here.
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
+use bytes::Bytes;
 use causeway_guard::reply::{Answer, narrowed, object};
 use causeway_guard::{Call, Denied, Pass};
 use causeway_protocol::Reason;
@@ -15,6 +16,8 @@ use http::request::Parts;
 use http::{HeaderMap, Request};
 
 use super::headers::{Trusted, single};
+use super::identify::{self, Scheme};
+use super::proxy::Content;
 use super::{proxy, reply};
 use crate::shared::{Edge, Shared};
 
@@ -32,7 +35,9 @@ pub async fn check(State(edge): State<Edge>, request: Request<Body>) -> Response
 /// On the admin listener, which is trusted as a whole.
 pub async fn check_on_admin(State(edge): State<Edge>, request: Request<Body>) -> Response {
     let (parts, _) = request.into_parts();
-    let outcome = proxy::verdict(&edge, ask(&edge, &parts).await).await;
+    let mut scheme = Scheme::default();
+    let asked = ask(&edge, &parts, &mut scheme).await.map_err(|denied| scheme.denied(denied));
+    let outcome = proxy::verdict(&edge, asked).await;
     let mut answer = match outcome {
         Ok(pass) => {
             let mut reply = object(Answer::Ok, String::new());
@@ -41,6 +46,7 @@ pub async fn check_on_admin(State(edge): State<Edge>, request: Request<Body>) ->
         }
         Err(denied) => edge.api.guard.reply(&denied),
     };
+    scheme.mark(&edge, answer.headers_mut());
     match only(&parts) {
         Ok(Some(statuses)) => answer = narrowed(answer, &statuses),
         Ok(None) => {}
@@ -49,7 +55,7 @@ pub async fn check_on_admin(State(edge): State<Edge>, request: Request<Body>) ->
     answer.map(Body::from)
 }
 
-async fn ask(edge: &Shared, parts: &Parts) -> Result<Pass, Denied> {
+async fn ask(edge: &Shared, parts: &Parts, scheme: &mut Scheme) -> Result<Pass, Denied> {
     let (method, target) = asked(&parts.headers)?;
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let node = &edge.node;
@@ -61,14 +67,9 @@ async fn ask(edge: &Shared, parts: &Parts) -> Result<Pass, Denied> {
         now: node.now(),
         monotonic_nanos: node.clock.monotonic_nanos(),
     };
-    let ring = node.ring();
-    match edge.api.guard.check(&call, &node.held, &ring, node).await {
-        Err(denied) if denied.reason == Reason::KeyUnknown => match node.ring_after(&ring).await {
-            Some(ring) => edge.api.guard.check(&call, &node.held, &ring, node).await,
-            None => Err(denied),
-        },
-        verdict => verdict,
-    }
+    let no_body = Content::Whole(Bytes::new());
+    let (admitted, _) = identify::begin(edge, &call, no_body, scheme).await?;
+    edge.api.guard.finish(admitted, &node.held, node).await
 }
 
 /// Method and target as the proxy says them. A caller can send these headers too, and a proxy passes on those that it does

@@ -11,7 +11,7 @@ use crate::shared::Edge;
 /// Every method comes here: all but POST are refused with `Allow`.
 pub async fn handle(State(edge): State<Edge>, request: Request) -> Response {
     match read(request).await {
-        Ok(asked) => answer(introspect(&edge, &asked).await.map(reply::json)),
-        Err(refused) => answer(Err(refused)),
+        Ok(asked) => answer(&edge, introspect(&edge, &asked).await.map(reply::json)),
+        Err(refused) => answer(&edge, Err(refused)),
     }
 }

@@ -11,16 +11,22 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use causeway_guard::{Admitted, Call, Denied, Guard, MAX_SITE_BODY, Pass};
+use causeway_guard::reply::tell_left;
+use causeway_guard::{Call, Credential, Denied, Guard, MAX_SITE_BODY, Pass};
 use causeway_protocol::profile::Profile;
-use causeway_protocol::{Reason, Refusal};
+use causeway_protocol::records::Role;
+use causeway_protocol::{Reason, Refusal, UserId};
+use causeway_storage::Store;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Request};
 
 use super::body;
+use super::identify::{self, Scheme};
 use super::paced::TooSlow;
-use super::sample::Sample;
+use super::queries;
+use super::sample::{Sample, Seer};
+use crate::node::refusal_of;
 use crate::seed::SeedRecord;
 use crate::shared::{Edge, Shared};
 use upstream::Upstream;
@@ -72,18 +78,50 @@ impl Api {
 /// Everything on the API host that is no endpoint.
 pub async fn guarded(State(edge): State<Edge>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    match answer(&edge, parts, body).await {
+    let mut scheme = Scheme::default();
+    let mut response = match answer(&edge, parts, body, &mut scheme).await {
         Ok(response) => response,
         Err(denied) => edge.api.guard.reply(&denied).map(Body::from),
+    };
+    scheme.mark(&edge, response.headers_mut());
+    response
+}
+
+async fn answer(edge: &Shared, parts: Parts, body: Body, scheme: &mut Scheme) -> Result<Response, Denied> {
+    let admitted = admit(edge, &parts, body, scheme).await.map_err(|denied| scheme.denied(denied));
+    let (pass, body) = verdict(edge, admitted).await?;
+    let left = pass.left().filter(|_| edge.api.guard.api().budget_headers);
+    let mut response = answer_behind(edge, &pass, parts, body).await.map_err(|denied| Denied { left, ..denied })?;
+    if let Some(left) = left {
+        tell_left(response.headers_mut(), left);
+    }
+    Ok(response)
+}
+
+async fn answer_behind(edge: &Shared, pass: &Pass, parts: Parts, body: Content) -> Result<Response, Denied> {
+    if edge.node.profile.api.routes[pass.route()].providers {
+        return queries::answer(edge, pass, &parts, body).await;
+    }
+    match &edge.api.behind {
+        Behind::Upstream(upstream) => upstream.forward(edge, pass, parts, body).await,
+        Behind::Sample(sample) => {
+            let seer = if sample.is_personal() { seer(edge, pass).await? } else { Seer::All };
+            sample.answer(pass, &seer, &parts, body).await.map(|reply| reply.map(Body::from))
+        }
     }
 }
 
-async fn answer(edge: &Shared, parts: Parts, body: Body) -> Result<Response, Denied> {
-    let (pass, body) = verdict(edge, admit(edge, &parts, body).await).await?;
-    match &edge.api.behind {
-        Behind::Upstream(upstream) => upstream.forward(edge, &pass, parts, body).await,
-        Behind::Sample(sample) => sample.answer(&pass, &parts, body).await.map(|reply| reply.map(Body::from)),
+/// As whom a call looks at the sample's records. A real API is told by `X-Causeway-User`, and asks its own records.
+async fn seer(edge: &Shared, pass: &Pass) -> Result<Seer, Denied> {
+    if pass.user() == UserId::NOBODY {
+        return Ok(Seer::All);
     }
+    let person = edge.node.store.person(pass.user()).await.map_err(refusal_of)?;
+    let Some(person) = person else { return Err(Reason::TokenInvalid.into()) };
+    let here = pass.customer().id;
+    let runs = person.customer == Some(here) && person.role == Role::CustomerAdmin
+        || person.teams.iter().any(|team| team.customer == here && team.role == Role::CustomerAdmin);
+    Ok(if runs { Seer::All } else { Seer::Person(person.email.to_lowercase()) })
 }
 
 /// The body of a call, whole where the guard had to look into it.
@@ -94,7 +132,12 @@ pub(super) enum Content {
     Stream(Body),
 }
 
-async fn admit(edge: &Shared, parts: &Parts, body: Body) -> Result<(Pass, Content), Denied> {
+async fn admit(
+    edge: &Shared,
+    parts: &Parts,
+    body: Body,
+    scheme: &mut Scheme,
+) -> Result<(Pass, Content), Denied> {
     framing(parts)?;
     hygiene::own_hop(&parts.headers)?;
     let node = &edge.node;
@@ -106,38 +149,38 @@ async fn admit(edge: &Shared, parts: &Parts, body: Body) -> Result<(Pass, Conten
         now: node.now(),
         monotonic_nanos: node.clock.monotonic_nanos(),
     };
-    let mut admitted = begin(edge, &call).await?;
-    let content = if admitted.wants_body() {
-        let whole = body::collect(&parts.headers, body, MAX_SITE_BODY).await.map_err(withheld)?;
-        admitted.read_body(&parts.headers, &whole)?;
-        Content::Whole(whole)
-    } else {
-        announced(parts, edge.api.limits.body)?;
-        Content::Stream(body)
+    let (mut admitted, content) = identify::begin(edge, &call, Content::Stream(body), scheme).await?;
+    let content = match content {
+        Content::Stream(body) if admitted.wants_body() => {
+            Content::Whole(body::collect(&parts.headers, body, MAX_SITE_BODY).await.map_err(withheld)?)
+        }
+        Content::Stream(body) => {
+            announced(parts, edge.api.limits.body)?;
+            Content::Stream(body)
+        }
+        whole => whole,
     };
+    if let Content::Whole(whole) = &content {
+        admitted.read_body(&parts.headers, whole)?;
+    }
     let pass = edge.api.guard.finish(admitted, &node.held, node).await?;
     Ok((pass, content))
-}
-
-/// The first half of the check. A key that is not held may have come meanwhile: the ring is read again, at most once a
-/// second (TOKENS 3).
-async fn begin(edge: &Shared, call: &Call<'_>) -> Result<Admitted, Denied> {
-    let node = &edge.node;
-    let ring = node.ring();
-    match edge.api.guard.begin(call, &node.held, &ring) {
-        Err(denied) if denied.reason == Reason::KeyUnknown => match node.ring_after(&ring).await {
-            Some(ring) => edge.api.guard.begin(call, &node.held, &ring),
-            None => Err(denied),
-        },
-        begun => begun,
-    }
 }
 
 /// Counts what the guard said, and notes the use. A guard that cannot know asks the feed, so that the next call may pass.
 pub(super) async fn verdict<T: AsPass>(edge: &Shared, verdict: Result<T, Denied>) -> Result<T, Denied> {
     edge.metrics.verdict(verdict.as_ref().err().map(|denied| denied.reason));
     match &verdict {
-        Ok(pass) => edge.last_used.seen(pass.as_pass().connection(), edge.node.now()),
+        Ok(pass) => {
+            let (pass, now) = (pass.as_pass(), edge.node.now());
+            if let Some(connection) = pass.connection() {
+                edge.last_used.seen(connection, now);
+            }
+            if let Credential::Consumer(consumer) = pass.credential() {
+                let route = &edge.node.profile.api.routes[pass.route()];
+                edge.legacy_use.seen(*consumer, &format!("{} {}", route.methods.join(","), route.path), now);
+            }
+        }
         Err(denied) if denied.reason == Reason::GuardNotReady => {
             let _the_next_call_will_see = edge.node.read_feed().await;
         }
@@ -186,7 +229,7 @@ fn announced(parts: &Parts, limit: usize) -> Result<(), Denied> {
     if length.is_some_and(|length| length > limit as u64) { Err(Reason::BodyTooLarge.into()) } else { Ok(()) }
 }
 
-fn withheld(refusal: Refusal) -> Denied {
+pub(super) fn withheld(refusal: Refusal) -> Denied {
     if refusal.reason == Reason::BodyTooLarge { Reason::BodyWithheld.into() } else { refusal.into() }
 }
 

@@ -7,7 +7,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, PRA
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-use causeway_protocol::refusal::WireError;
+use causeway_protocol::profile::TokenErrors;
+use causeway_protocol::refusal::{WireError, allowed_ascii};
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{Reason, Refusal};
 
@@ -30,6 +31,7 @@ pub fn status(reason: Reason) -> StatusCode {
         (_, InvalidClient | InvalidToken | Unauthorized) => StatusCode::UNAUTHORIZED,
         (_, AccessDenied | InsufficientScope | SignInNeeded | Forbidden) => StatusCode::FORBIDDEN,
         (_, NotFound) => StatusCode::NOT_FOUND,
+        (_, Conflict) => StatusCode::CONFLICT,
         (_, MethodNotAllowed) => StatusCode::METHOD_NOT_ALLOWED,
         (_, TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         (_, UnsupportedMediaType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -48,17 +50,37 @@ const WAIT: Seconds = Seconds(1);
 
 /// An error of the OAuth endpoints (RFC 6749 5.2): JSON with the wire's code and the numbered sentence.
 pub fn refused(refusal: &Refusal) -> Response {
-    refused_until(refusal, None)
+    refused_token(refusal, None, TokenErrors::OAuth)
 }
 
-/// The same, with the time to wait.
-pub fn refused_until(refusal: &Refusal, wait: Option<Seconds>) -> Response {
-    let mut reply = error(refusal, wait);
-    if refusal.reason.wire() == WireError::InvalidClient {
+/// An error of the token endpoint and its kin, in the profile's shape, with the time to wait.
+pub fn refused_token(refusal: &Refusal, wait: Option<Seconds>, shape: TokenErrors) -> Response {
+    let mut reply = match shape {
+        TokenErrors::OAuth => error(refusal, wait),
+        TokenErrors::Message => message(refusal, wait),
+    };
+    let refused_client = refusal.reason.wire() == WireError::InvalidClient || shape == TokenErrors::Message;
+    if refused_client && reply.status() == StatusCode::UNAUTHORIZED {
         // RFC 6749 5.2 wants it after Basic, RFC 9110 15.5.2 with every 401. Basic is what the endpoints take.
         let challenge = HeaderValue::from_static(r#"Basic realm="token endpoint", charset="UTF-8""#);
         reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
+    if refusal.reason == Reason::MethodNotAllowed {
+        reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    }
+    reply
+}
+
+/// An error in the shape of Cal.com's first API (CAL-11): a bad client, code or token is 401, a bad request 400. As in the
+/// guard's envelope of that shape, the sentence begins with the wire's code.
+fn message(refusal: &Refusal, wait: Option<Seconds>) -> Response {
+    let status = match refusal.reason.wire() {
+        WireError::InvalidClient | WireError::InvalidGrant | WireError::UnauthorizedClient => StatusCode::UNAUTHORIZED,
+        _ => status(refusal.reason),
+    };
+    let body = json!({"message": format!("{}: {}", refusal.reason.wire().word(), refusal.description())});
+    let mut reply = build(status, "application/json", body.to_string());
+    finish(&mut reply, refusal.reason, wait);
     reply
 }
 
@@ -67,6 +89,16 @@ pub fn refused_bearer(refusal: &Refusal) -> Response {
     let mut reply = error(refusal, None);
     if refusal.reason.wire() == WireError::InvalidToken {
         reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="admin""#));
+    }
+    reply
+}
+
+/// An error of OAuth 1.0's endpoints (RFC 5849 3.2): the same JSON, and its own challenge.
+pub fn refused_oauth1(refusal: &Refusal, realm: &str) -> Response {
+    let mut reply = error(refusal, None);
+    if reply.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::try_from(format!("OAuth realm=\"{}\"", allowed_ascii(realm)));
+        reply.headers_mut().extend(challenge.ok().map(|challenge| (WWW_AUTHENTICATE, challenge)));
     }
     reply
 }
@@ -100,9 +132,20 @@ fn finish(reply: &mut Response, reason: Reason, wait: Option<Seconds>) {
     }
 }
 
+/// 200 with a form that holds secrets (RFC 5849 2.1).
+pub fn form(text: String) -> Response {
+    build(StatusCode::OK, "application/x-www-form-urlencoded", text)
+}
+
 /// 200 with a JSON text that may hold secrets: no cache keeps it (RFC 6749 5.1).
 pub fn json(text: String) -> Response {
     build(StatusCode::OK, "application/json", text)
+}
+
+/// A success with the status that the profile gives it (200 or 201), and a JSON text as in [`json`].
+pub fn json_as(status: u16, text: String) -> Response {
+    let status = StatusCode::from_u16(status).ok().filter(StatusCode::is_success).unwrap_or(StatusCode::OK);
+    build(status, "application/json", text)
 }
 
 /// 200 with a JSON text that anybody may keep for a while.

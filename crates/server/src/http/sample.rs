@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use axum::body::Body;
 use bytes::Bytes;
-use causeway_guard::reply::{Answer, object};
+use causeway_guard::reply::{Answer, object, under};
 use causeway_guard::{Denied, Pass, Reach, Tenant};
 use causeway_protocol::Reason;
 use causeway_protocol::params::Params;
@@ -21,10 +21,13 @@ use serde_json::{Map, Value, json};
 use super::body;
 use super::proxy::Content;
 use crate::seed::{SITES, SeedRecord};
+pub(crate) use records::Seer;
 use records::{Records, View};
 
 /// Objects on a page (PLATFORMS 2: "lists page by 50").
 const PAGE: usize = 50;
+/// The most that may be asked for at once (PLATFORMS 5: "`per_page` ≤ 100").
+const MAX_PAGE: usize = 100;
 /// The largest object that is written, in bytes.
 const MAX_OBJECT: usize = 16 * 1024;
 
@@ -38,6 +41,8 @@ pub struct Sample {
     site_parameter: Option<String>,
     form: SiteIdForm,
     records: Records,
+    /// Some records are not for everybody of their customer.
+    personal: bool,
     /// What the seed says of each site besides name and state, by the customer's and the site's own ids.
     sites: HashMap<(String, String), Fields>,
 }
@@ -52,20 +57,45 @@ impl Sample {
             list: api.list,
             site_parameter: api.site_parameter.clone(),
             form: api.site_id_form,
+            personal: seed.iter().any(|record| !record.people.is_empty()),
             records: Records::new(seed),
             sites: sites.into_iter().map(|record| (key(&record), record.fields)).collect(),
         }
     }
 
+    /// Whether it matters which person a call acts for (OTE-07).
+    pub(super) fn is_personal(&self) -> bool {
+        self.personal
+    }
+
     /// Answers a call that passed.
-    pub(super) async fn answer(&self, pass: &Pass, parts: &Parts, content: Content) -> Result<Response<Bytes>, Denied> {
+    pub(super) async fn answer(
+        &self,
+        pass: &Pass,
+        seer: &Seer,
+        parts: &Parts,
+        content: Content,
+    ) -> Result<Response<Bytes>, Denied> {
         let route = &self.routes[pass.route()];
+        let reply = self.answer_of(route, pass, seer, parts, content).await?;
+        let read = matches!(parts.method, Method::GET | Method::HEAD);
+        Ok(if read { under(reply, route.status) } else { reply })
+    }
+
+    async fn answer_of(
+        &self,
+        route: &Route,
+        pass: &Pass,
+        seer: &Seer,
+        parts: &Parts,
+        content: Content,
+    ) -> Result<Response<Bytes>, Denied> {
         let Some(collection) = route.collection.as_deref() else { return Ok(object(Answer::Ok, "{}".to_owned())) };
         let item = pass.item(parts.uri.path());
         if collection == SITES {
             return self.sites(pass.tenant(), parts, item.as_deref());
         }
-        let view = self.records.of(pass.tenant(), collection);
+        let view = self.records.of(pass.tenant(), seer, collection);
         match (&parts.method, item) {
             (&Method::GET | &Method::HEAD, None) => self.listed(parts, view),
             (&Method::GET | &Method::HEAD, Some(id)) => one(view.find(&id)),
@@ -95,7 +125,7 @@ impl Sample {
             return one(sites.find(|site| site.external_id == id).map(|site| text(&self.site(tenant, site))));
         }
         let all: Vec<_> = sites.map(|site| text(&self.site(tenant, site))).collect();
-        let page = Page::read(parts)?;
+        let page = Page::read(parts, self.list)?;
         Ok(self.page(&page, all.len(), page.cut(&all)))
     }
 
@@ -111,19 +141,20 @@ impl Sample {
     }
 
     fn listed(&self, parts: &Parts, view: View<'_>) -> Result<Response<Bytes>, Denied> {
-        let page = Page::read(parts)?;
-        let (total, shown) = view.list(page.first(), PAGE);
+        let page = Page::read(parts, self.list)?;
+        let (total, shown) = view.list(page.first(), page.size);
         Ok(self.page(&page, total, &shown))
     }
 
     /// A page in the profile's shape. The objects are JSON texts already.
     fn page(&self, page: &Page, total: usize, objects: &[String]) -> Response<Bytes> {
-        let pages = total.div_ceil(PAGE).max(1);
+        let pages = total.div_ceil(page.size).max(1);
         let list = format!("[{}]", objects.join(","));
         let whole = match self.list {
             ListShape::Results => format!("{{\"total_pages\":{pages},\"results\":{list}}}"),
             ListShape::Data => {
-                let pagination = json!({"page": page.number, "per_page": PAGE, "total": total, "total_pages": pages});
+                let pagination =
+                    json!({"page": page.number, "per_page": page.size, "total": total, "total_pages": pages});
                 format!("{{\"data\":{list},\"pagination\":{pagination}}}")
             }
             ListShape::Array => list,
@@ -168,26 +199,34 @@ impl Sample {
 /// Which page of a list is asked for.
 struct Page {
     number: usize,
+    size: usize,
 }
 
 impl Page {
-    fn read(parts: &Parts) -> Result<Self, Denied> {
+    /// `per_page` belongs to the lists that say it themselves.
+    fn read(parts: &Parts, list: ListShape) -> Result<Self, Denied> {
         let params = Params::form(parts.uri.query().unwrap_or_default().as_bytes())?;
-        let Some(text) = params.get("page")? else { return Ok(Self { number: 1 }) };
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        match text.parse() {
-            Ok(number @ 1..=1_000_000) if digits => Ok(Self { number }),
-            _ => Err(Denied::from(Reason::ParameterMalformed).about("page")),
-        }
+        let number = |name: &str, most: usize| match params.get(name)? {
+            None => Ok(None),
+            Some(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Err(Denied::from(Reason::ParameterMalformed).about(name))
+            }
+            Some(text) => match text.parse() {
+                Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
+                _ => Err(Denied::from(Reason::ParameterMalformed).about(name)),
+            },
+        };
+        let size = if list == ListShape::Data { number("per_page", MAX_PAGE)? } else { None };
+        Ok(Self { number: number("page", 1_000_000)?.unwrap_or(1), size: size.unwrap_or(PAGE) })
     }
 
     fn first(&self) -> usize {
-        (self.number - 1) * PAGE
+        (self.number - 1) * self.size
     }
 
     fn cut<'a, T>(&self, all: &'a [T]) -> &'a [T] {
         let first = self.first().min(all.len());
-        &all[first..all.len().min(first + PAGE)]
+        &all[first..all.len().min(first + self.size)]
     }
 }
 

@@ -15,6 +15,7 @@ use crate::http::faults::Plan;
 use crate::http::listen::Limits;
 use crate::http::tls::TlsFiles;
 use crate::load_seed::SeedFile;
+use crate::seed::Legacy;
 use crate::trust::TrustedProxies;
 
 /// Where the records are.
@@ -74,8 +75,13 @@ pub struct Settings {
     pub askers: TrustedProxies,
     /// In this order.
     pub seeds: Vec<SeedFile>,
+    /// When OAuth 1.0 and its exchange end: beats the seeds, which beat the profile.
+    pub legacy: Legacy,
     /// One more address that the first app of the first seed may return to (the demo's dashboard).
     pub redirect_uri: Option<String>,
+    /// Platforms that apps may offer their users in the mini-app, with this platform's own credentials there. Where a
+    /// `redirect_uri` is empty, it is ours.
+    pub providers: Vec<causeway_vault::Platform>,
     /// Faults on purpose.
     pub faults: Plan,
     /// Makes their chances repeatable.
@@ -111,7 +117,9 @@ impl Settings {
             proxies: TrustedProxies::default(),
             askers: TrustedProxies::default(),
             seeds: Vec::new(),
+            legacy: Legacy::default(),
             redirect_uri: None,
+            providers: Vec::new(),
             faults: Plan::default(),
             fault_seed: 0,
             limits: Limits::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use causeway_protocol::accounts;
 use causeway_protocol::authorize::MAX_REDIRECT_URI;
 use causeway_protocol::document::{self, Problem, Table};
 use causeway_protocol::profile::{Profile, SiteIdForm};
@@ -9,7 +10,7 @@ use causeway_protocol::records::{ClientKind, Role};
 
 use super::{
     KINDS, Legacy, Plain, STATUSES, Seed, SeedAccount, SeedApiKey, SeedApp, SeedConsumer, SeedCustomer, SeedPerson,
-    SeedRecord, VISIBILITIES,
+    SeedRecord, SeedTeam, VISIBILITIES,
 };
 
 /// A list of a seed file holds at most this many entries.
@@ -29,6 +30,8 @@ pub(super) struct Reader<'a> {
     pub(super) sites: HashMap<String, String>,
     /// The client ids known.
     apps: HashSet<String>,
+    /// The addresses known, lower-cased.
+    pub(super) people: HashSet<String>,
     /// What must not appear twice, with the kind of thing before it.
     seen: HashSet<(&'static str, String)>,
 }
@@ -40,9 +43,14 @@ impl<'a> Reader<'a> {
             customers: HashSet::new(),
             sites: HashMap::new(),
             apps: HashSet::new(),
+            people: HashSet::new(),
             seen: HashSet::new(),
         };
-        earlier.iter().for_each(|seed| reader.learn(&seed.customers, &seed.apps));
+        for seed in earlier {
+            reader.learn(&seed.customers, &seed.apps);
+            reader.people.extend(seed.people.iter().map(|person| person.email.to_lowercase()));
+            reader.customers.extend(seed.accounts.iter().map(|account| account.account_id.clone()));
+        }
         reader
     }
 
@@ -55,20 +63,26 @@ impl<'a> Reader<'a> {
     }
 
     fn seed(mut self, root: &Table<'_>) -> Seed {
-        // Customers and apps first: the other lists name them.
+        // Customers, apps and accounts first: the other lists name them. An account is a customer like any other.
         let mut records = Vec::new();
         let customers = root.tables("customers", MAX_ENTRIES);
         let customers: Vec<SeedCustomer> = customers.iter().map(|table| self.customer(table, &mut records)).collect();
         self.learn(&customers, &[]);
         let apps: Vec<SeedApp> = root.tables("apps", MAX_ENTRIES).iter().map(|table| self.app(table)).collect();
         self.learn(&[], &apps);
+        let accounts: Vec<SeedAccount> =
+            root.tables("accounts", MAX_ENTRIES).iter().map(|table| self.account(table)).collect();
+        self.customers.extend(accounts.iter().map(|account| account.account_id.clone()));
+        let people = root.tables("people", MAX_ENTRIES);
+        let people: Vec<SeedPerson> = people.iter().map(|table| self.person(table)).collect();
+        self.people.extend(people.iter().map(|person| person.email.to_lowercase()));
         records.extend(root.tables("records", MAX_ENTRIES).iter().map(|table| self.record(table)));
         Seed {
             customers,
             apps,
-            people: root.tables("people", MAX_ENTRIES).iter().map(|table| self.person(table)).collect(),
+            people,
             oauth1: root.tables("oauth1", MAX_ENTRIES).iter().map(|table| self.consumer(table)).collect(),
-            accounts: root.tables("accounts", MAX_ENTRIES).iter().map(|table| self.account(table)).collect(),
+            accounts,
             api_keys: root.tables("api_keys", MAX_ENTRIES).iter().map(|table| self.api_key(table)).collect(),
             records,
             legacy: legacy(&root.table("legacy")),
@@ -137,6 +151,8 @@ impl<'a> Reader<'a> {
             info_url: table.text_or("info_url", ""),
             verified: table.boolean_or("verified", false),
             pkce_required: table.boolean_or("pkce_required", false),
+            registered_by: table.optional_text("registered_by"),
+            providers: providers(table),
             active: table.boolean_or("active", true),
             name,
         };
@@ -173,6 +189,8 @@ impl<'a> Reader<'a> {
     fn person(&mut self, table: &Table<'_>) -> SeedPerson {
         let person = SeedPerson {
             email: table.text("email"),
+            name: table.text_or("name", ""),
+            teams: table.tables("teams", 100).iter().map(|each| self.team(each)).collect(),
             password: Plain(table.text("password")),
             role: table.choice("role", &Role::ALL.map(|role| (role.word(), role))),
             customer: self.whose(table),
@@ -188,6 +206,13 @@ impl<'a> Reader<'a> {
             table.report("customer", &format!("is missing, but a {} belongs to one", person.role.word()));
         }
         person
+    }
+
+    fn team(&self, table: &Table<'_>) -> SeedTeam {
+        SeedTeam {
+            customer: self.owner(table),
+            role: table.choice("role", &Role::ALL.map(|role| (role.word(), role))),
+        }
     }
 
     fn consumer(&mut self, table: &Table<'_>) -> SeedConsumer {
@@ -210,8 +235,25 @@ impl<'a> Reader<'a> {
         table.need("app");
         let app = self.app_named(table).unwrap_or_default();
         let account_id = table.text("account_id");
-        self.once(table, "account_id", "account of this app", &format!("{app} {account_id}"));
-        SeedAccount { name: table.text_or("name", &account_id), app, account_id }
+        // Unique on the whole platform, customers included: to us it is one of them.
+        self.once(table, "account_id", "customer", &account_id);
+        let account = SeedAccount {
+            name: table.text_or("name", &account_id),
+            timezone: table.text_or("timezone", "UTC"),
+            currency: table.text_or("currency", "USD"),
+            app,
+            account_id,
+        };
+        if !account.account_id.is_empty() && !accounts::is_id(&account.account_id) {
+            table.report("account_id", "must be 1 to 200 visible ASCII characters");
+        }
+        if !accounts::is_timezone(&account.timezone) {
+            table.report("timezone", "must be an IANA time zone, such as \"America/New_York\"");
+        }
+        if !accounts::is_currency(&account.currency) {
+            table.report("currency", "must be a code of ISO 4217, such as \"USD\"");
+        }
+        account
     }
 
     fn api_key(&mut self, table: &Table<'_>) -> SeedApiKey {
@@ -222,6 +264,11 @@ impl<'a> Reader<'a> {
         }
         key
     }
+}
+
+fn providers(table: &Table<'_>) -> Vec<String> {
+    let items = table.list("providers", 32).unwrap_or_default();
+    items.iter().filter_map(|item| item.text()).map(str::to_owned).collect()
 }
 
 fn redirect_uris(table: &Table<'_>) -> Vec<String> {

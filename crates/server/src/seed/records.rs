@@ -13,8 +13,12 @@ pub const SITES: &str = "sites";
 impl Reader<'_> {
     /// A site, and the object that the sample API shows for it: its own fields and what `fields` adds.
     pub(super) fn site(&mut self, table: &Table<'_>, customer: &str) -> (SeedSite, SeedRecord) {
-        let site =
-            SeedSite { id: table.text("id"), name: table.text("name"), active: table.boolean_or("active", true) };
+        let site = SeedSite {
+            id: table.text("id"),
+            name: table.text("name"),
+            active: table.boolean_or("active", true),
+            creator: table.optional_text("creator"),
+        };
         self.once(table, "id", "site", &site.id);
         let form = self.profile.map_or(SiteIdForm::Text, |profile| profile.api.site_id_form);
         if !site.id.is_empty() && !form.accepts(&site.id) {
@@ -29,7 +33,7 @@ impl Reader<'_> {
         fields.insert("customer_id".to_owned(), wire_id(customer, form));
         fields.insert("name".to_owned(), Value::from(site.name.as_str()));
         fields.insert("active".to_owned(), Value::from(site.active));
-        let record = SeedRecord { collection: SITES.to_owned(), customer: customer.to_owned(), site: None, fields };
+        let record = SeedRecord { collection: SITES.to_owned(), customer: customer.to_owned(), site: None, people: Vec::new(), fields };
         (site, record)
     }
 
@@ -52,7 +56,21 @@ impl Reader<'_> {
             _ => {}
         }
         self.record_fits(table, &collection, site.as_deref().filter(|_| of_site.is_some()), &fields);
-        SeedRecord { collection, customer: of_site.or(named).unwrap_or_default(), site, fields }
+        let people = self.seers(table);
+        SeedRecord { collection, customer: of_site.or(named).unwrap_or_default(), site, people, fields }
+    }
+
+    /// Who sees a record, by their addresses.
+    fn seers(&self, table: &Table<'_>) -> Vec<String> {
+        let mut seers = Vec::new();
+        for item in table.list("people", 100).unwrap_or_default() {
+            let Some(email) = item.text().map(str::to_lowercase) else { continue };
+            if table.is_whole() && !self.people.contains(&email) {
+                item.report(format!("names \"{}\", which is the address of nobody", short(&email)));
+            }
+            seers.push(email);
+        }
+        seers
     }
 
     /// Compares a record with the profile: a collection that no route shows, another site in the fields.

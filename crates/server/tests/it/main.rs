@@ -4,16 +4,21 @@
 
 mod admin;
 mod authorize;
+mod cal;
 mod client_auth;
 mod config;
 mod connected;
 mod consent;
+mod exchange;
 mod faults;
 mod forward_auth;
 mod guard;
 mod introspect;
+mod legacy;
 mod listen;
 mod metadata;
+mod oauth1;
+mod orcabase;
 mod pages;
 mod people;
 mod proxy;

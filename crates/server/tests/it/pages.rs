@@ -31,6 +31,10 @@ fn az_15_attack_16_pages_hold_nothing_that_runs_and_nothing_from_elsewhere() {
         let help = r#"<a href="https://help.harbour.example" rel="noreferrer">"#;
         assert_eq!(html.matches(help).count(), usize::from(name.starts_with("connected")), "{name}");
         let html = html.replace(help, "<a>");
+        // And one to the guide that tells how to leave OAuth 1.0.
+        let guide = r#"<a href="https://help.harbour.example/oauth" rel="noreferrer">"#;
+        assert_eq!(html.matches(guide).count(), usize::from(name == "connected-legacy"), "{name}");
+        let html = html.replace(guide, "<a>");
         for bad in [
             "<script", "<img", "<iframe", "<object", "style=", "<style", "http://", "https://", "url(", "@import",
             "<base", "<svg/",

@@ -1,6 +1,6 @@
 //! The streaming hop to the platform's own API: what crosses it, how long it may take, and that nothing crosses unchecked.
 
-mod backend;
+pub(crate) mod backend;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -40,6 +40,8 @@ async fn start(url: &str, limits: Limits) -> Platform {
         scopes: vec!["leads:write".to_owned()],
         site: SitePlace::Query,
         collection: None,
+        status: 200,
+        providers: false,
     };
     let url = url.to_owned();
     Builder::new()

@@ -1,6 +1,7 @@
 //! The model's changes to what is configured: apps, customers, people, sessions, scopes, seeds and switches.
 
 use causeway_protocol::change::{Applied, Row, scopes_event};
+use causeway_protocol::legacy::Logo;
 use causeway_protocol::records::{Act, App, Customer, FeedEntry, FeedEvent, Person, Session, Site};
 use causeway_protocol::scope::MAX_SCOPES;
 use causeway_protocol::{AppId, Change, CustomerId, Outcome, SiteId, Subject, SubjectKind, UnixTime, UserId};
@@ -72,7 +73,32 @@ impl State {
                 self.sweep(&sweep);
                 Some(Row::None)
             }
+            Change::ReplaceApp { expected, app, act } => self.replace_app(&expected, *app, act),
+            Change::SetLogo { app, logo, act } => self.set_logo(app, logo, act),
+            Change::SpendOnce { digest, expires_at } => {
+                let new = !self.spent.contains_key(&digest);
+                self.spent.entry(digest).or_insert(expires_at);
+                new.then_some(Row::None)
+            }
+            Change::PutConsumer(consumer, act) => Some(self.put_consumer(consumer, act)),
+            Change::PutConsumerToken(token, act) => Some(self.put_consumer_token(token, act)),
+            Change::BeginLegacy(temporary) => self.begin_legacy(temporary),
+            Change::AllowLegacy { digest, person, verifier, act } => self.allow_legacy(digest, person, verifier, act),
+            Change::FinishLegacy { digest, token, act } => self.finish_legacy(digest, token, act),
+            Change::ExtendLegacy { customer, until, act } => self.extend_legacy(customer, until, act),
+            Change::RecordLegacy(uses) => Some(self.record_legacy(uses)),
+            Change::Exchange(change) => self.exchange(change),
+            Change::ReopenExchange { app, consumer, act } => self.reopen_exchange(app, consumer, act),
+            Change::PutApiKey(key, act) => Some(self.put_api_key(key, act)),
+            Change::RegisterAccount(account, act) => self.register_account(account, act),
+            Change::EditAccount(account, act) => self.edit_account(&account, act),
+            Change::DeleteAccount { customer, app, act } => self.delete_account(customer, app, act),
         }
+    }
+
+    /// An audit row, on this subject unless the act names another.
+    pub(super) fn audit_on(&mut self, subject: impl Into<Subject>, act: Act) {
+        self.audit(&Act { subject: act.subject.or(Some(subject.into())), ..act });
     }
 
     pub(super) fn take_back(&mut self, subject: impl Into<Subject>, event: FeedEvent, at: UnixTime) {
@@ -93,9 +119,16 @@ impl State {
             SubjectKind::App => self.apps.iter_mut().find(|app| app.id.0 == subject.id).map(|app| &mut app.active),
             SubjectKind::User => self.people.iter_mut().find(|one| one.id.0 == subject.id).map(|one| &mut one.active),
             SubjectKind::Customer => {
-                self.customers.iter_mut().find(|one| one.id.0 == subject.id).map(|one| &mut one.active)
+                let known = self.customers.iter_mut().find(|one| one.id.0 == subject.id);
+                known.filter(|one| !rules::is_deleted(&one.external_id)).map(|one| &mut one.active)
             }
-            _ => None,
+            SubjectKind::Consumer => {
+                self.consumers.iter_mut().find(|one| one.id.0 == subject.id).map(|one| &mut one.active)
+            }
+            SubjectKind::ApiKey => {
+                self.api_keys.iter_mut().find(|one| one.id.0 == subject.id).map(|one| &mut one.active)
+            }
+            SubjectKind::Family | SubjectKind::Connection | SubjectKind::Audience => None,
         }?;
         if *switch == active {
             return None;
@@ -119,7 +152,7 @@ impl State {
         let at = self.apps.iter().position(|known| known.client_id == app.client_id);
         let old = at.map(|at| self.apps[at].clone());
         let id = old.as_ref().map_or(AppId(self.apps.len() as i64 + 1), |old| old.id);
-        let new = App { id, ..app };
+        let new = App { id, logo: old.as_ref().and_then(|old| old.logo), ..app };
         if old.as_ref() == Some(&new) {
             return Row::App(new);
         }
@@ -130,8 +163,33 @@ impl State {
         for event in rules::app_put(old.as_ref(), &new) {
             self.take_back(id, event, act.at);
         }
-        self.audit(&Act { subject: act.subject.or(Some(id.into())), ..act });
+        self.audit_on(id, act);
         Row::App(new)
+    }
+
+    fn replace_app(&mut self, expected: &App, app: App, act: Act) -> Option<Row> {
+        let old = self.apps.iter().find(|known| *known == expected)?;
+        if (old.id, &old.client_id) != (app.id, &app.client_id) {
+            return None;
+        }
+        // To put it is the same, now that it stands as expected.
+        Some(self.put_app(app, act))
+    }
+
+    fn set_logo(&mut self, id: AppId, logo: Option<Logo>, act: Act) -> Option<Row> {
+        let app = self.apps.iter_mut().find(|known| known.id == id)?;
+        if self.logos.get(&id) == logo.as_ref() {
+            return Some(Row::App(app.clone()));
+        }
+        app.logo = logo.as_ref().map(rules::logo_digest);
+        let row = Row::App(app.clone());
+        match logo {
+            None => self.logos.remove(&id),
+            Some(logo) => self.logos.insert(id, logo),
+        };
+        self.take_back(id, FeedEvent::Changed, act.at);
+        self.audit_on(id, act);
+        Some(row)
     }
 
     fn put_customer(&mut self, customer: Customer, act: Act) -> Row {
@@ -160,7 +218,7 @@ impl State {
         for (subject, event) in rules::customer_put(old.as_ref(), &new) {
             self.take_back(subject, event, act.at);
         }
-        self.audit(&Act { subject: act.subject.or(Some(id.into())), ..act });
+        self.audit_on(id, act);
         Row::Customer(new)
     }
 
@@ -169,7 +227,7 @@ impl State {
         let at = self.people.iter().position(|known| known.email == email);
         let old = at.map(|at| self.people[at].clone());
         let id = old.as_ref().map_or(UserId(self.people.len() as i64 + 1), |old| old.id);
-        let new = Person { id, email, ..person };
+        let new = Person { id, email, teams: rules::teams(&person.teams), ..person };
         if old.as_ref() == Some(&new) {
             return Row::Person(id);
         }
@@ -180,7 +238,7 @@ impl State {
         for event in rules::person_put(old.as_ref(), &new) {
             self.take_back(id, event, act.at);
         }
-        self.audit(&Act { subject: act.subject.or(Some(id.into())), ..act });
+        self.audit_on(id, act);
         Row::Person(id)
     }
 

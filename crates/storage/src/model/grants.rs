@@ -2,7 +2,7 @@
 
 use causeway_protocol::change::{Allow, CreateFamily, Decide, MoveFamily, Row};
 use causeway_protocol::records::{Act, Connection, Decided, Family, FeedEvent};
-use causeway_protocol::{ConnectionId, FamilyId, Position, Subject, UnixTime};
+use causeway_protocol::{ConnectionId, FamilyId, Position, Subject, UnixTime, UserId};
 
 use super::State;
 use crate::rules;
@@ -29,15 +29,18 @@ impl State {
         Some(Row::Decided(decided))
     }
 
-    fn allow(&mut self, wanted: &Allow, at: UnixTime) -> Option<ConnectionId> {
-        let app = self.apps.iter().find(|known| known.id == wanted.app)?;
-        let customer = self.customers.iter().find(|known| known.id == wanted.customer)?;
-        let person = self.people.iter().find(|known| known.id == wanted.person)?;
-        if !app.active || !customer.active || !person.active {
+    /// Whether app, customer and person exist and are on; nobody is no person.
+    pub(super) fn subjects_stand(&self, wanted: &Allow) -> bool {
+        self.apps.iter().any(|one| one.id == wanted.app && one.active)
+            && self.customers.iter().any(|one| one.id == wanted.customer && one.active)
+            && (wanted.person == UserId::NOBODY || self.people.iter().any(|one| one.id == wanted.person && one.active))
+    }
+
+    pub(super) fn allow(&mut self, wanted: &Allow, at: UnixTime) -> Option<ConnectionId> {
+        if !self.subjects_stand(wanted) {
             return None;
         }
-        let known = |one: &Connection| one.app == wanted.app && one.subject == wanted.subject;
-        let old = self.connections.iter().find(|one| known(one)).cloned();
+        let old = self.connection_of(wanted.app, wanted.subject).cloned();
         let id = old.as_ref().map_or(ConnectionId(self.connections.len() as i64 + 1), |old| old.id);
         let new = Connection {
             id,
@@ -52,7 +55,7 @@ impl State {
             cut_at: None,
             last_used: old.as_ref().and_then(|old| old.last_used),
         };
-        self.connections.retain(|one| !known(one));
+        self.connections.retain(|one| one.id != id);
         self.connections.push(new);
         self.connections.sort_by_key(|one| one.id);
         if let Some(event) = old.and_then(|old| rules::allowed_again(&old, wanted)) {
@@ -65,13 +68,18 @@ impl State {
     }
 
     pub(super) fn cut_connection(&mut self, id: ConnectionId, act: &Act) -> Option<Row> {
-        let connection = self.connections.iter_mut().find(|one| one.id == id && one.live)?;
-        connection.live = false;
-        connection.cut_at = Some(act.at);
-        self.held.remove(&id);
-        self.take_back(id, FeedEvent::CutAll, act.at);
+        self.cut_row(id, act.at)?;
         self.audit(act);
         Some(Row::None)
+    }
+
+    pub(super) fn cut_row(&mut self, id: ConnectionId, at: UnixTime) -> Option<()> {
+        let connection = self.connections.iter_mut().find(|one| one.id == id && one.live)?;
+        connection.live = false;
+        connection.cut_at = Some(at);
+        self.held.remove(&id);
+        self.take_back(id, FeedEvent::CutAll, at);
+        Some(())
     }
 
     pub(super) fn record_use(&mut self, used: &[(ConnectionId, UnixTime)]) -> Option<Row> {
@@ -95,24 +103,29 @@ impl State {
         if !may {
             return None;
         }
-        self.audit(&change.act);
-        let held = self.held.get(&connection.id).into_iter().flatten();
+        self.add_family(&family, change.max_families, &change.act);
+        Some(Row::Family { family, connection_scopes: connection.scopes })
+    }
+
+    /// Inserts a family beside those that its connection holds.
+    pub(super) fn add_family(&mut self, family: &Family, max_families: u32, act: &Act) {
+        self.audit(act);
+        let held = self.held.get(&family.connection).into_iter().flatten();
         let living: Vec<Family> = held
             .filter_map(|id| self.families.get(id))
             .filter(|held| rules::is_living(held, family.moved_at))
             .cloned()
             .collect();
         let mut kept: Vec<FamilyId> = living.iter().map(|family| family.id).collect();
-        for id in rules::giving_way(living, change.max_families) {
+        for id in rules::giving_way(living, max_families) {
             kept.retain(|held| *held != id);
             self.families.entry(id).and_modify(|family| family.repudiated = true);
-            self.take_back(id, FeedEvent::CutAll, change.act.at);
-            self.audit(&rules::gave_way(id, change.max_families, &change.act));
+            self.take_back(id, FeedEvent::CutAll, act.at);
+            self.audit(&rules::gave_way(id, max_families, act));
         }
         kept.push(family.id);
-        self.held.insert(connection.id, kept);
+        self.held.insert(family.connection, kept);
         self.families.insert(family.id, family.clone());
-        Some(Row::Family { family, connection_scopes: connection.scopes })
     }
 
     pub(super) fn move_family(&mut self, change: MoveFamily) -> Option<Row> {

@@ -1,21 +1,27 @@
 //! The oracle: the same promises over plain maps behind one mutex, written to be obviously right. No SQL, nothing fast,
 //! nothing kept: for tests, and for comparing the other engines with.
 
+mod accounts;
 mod changes;
 mod grants;
+mod legacy;
+mod store;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use causeway_protocol::change::{Standing, fold_cuts};
-use causeway_protocol::records::{App, Connection, Customer, Cuts, Decided, Family, FeedEntry, Person, Session};
+use causeway_protocol::legacy::{Account, ApiKey, Consumer, ConsumerToken, Exchanged, Logo, Temporary};
+use causeway_protocol::records::{
+    App, Connection, Customer, Cuts, Decided, Family, FeedEntry, Person, Session, SubjectKey,
+};
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{
-    AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Position, Scopes, Subject, SubjectKind, UserId,
+    AppId, ConnectionId, ConsumerId, CustomerId, FamilyId, Position, Scopes, Subject, SubjectKind, UnixTime,
 };
 
-use crate::{AuditRow, Boot, PAGE_MAX, Page, Store, Stored, audit};
+use crate::{Boot, audit};
 
 /// A store in memory.
 #[derive(Default)]
@@ -43,6 +49,22 @@ struct State {
     sessions: BTreeMap<[u8; 32], Session>,
     decisions: BTreeMap<[u8; 16], Decided>,
     audit: Vec<(audit::Line, audit::Hash)>,
+    logos: BTreeMap<AppId, Logo>,
+    /// What was used once, until when that is remembered.
+    spent: BTreeMap<[u8; 16], UnixTime>,
+    consumers: Vec<Consumer>,
+    consumer_tokens: BTreeMap<[u8; 32], ConsumerToken>,
+    temporaries: BTreeMap<[u8; 32], Temporary>,
+    exchanges: BTreeMap<(AppId, ConsumerId), Exchanged>,
+    /// Calls by consumer, day and route, …
+    legacy_use: BTreeMap<(ConsumerId, i64, String), u64>,
+    /// … the last call ever noted, …
+    last_legacy: BTreeMap<ConsumerId, UnixTime>,
+    /// … and until when a customer may go on.
+    extended: BTreeMap<CustomerId, UnixTime>,
+    api_keys: Vec<ApiKey>,
+    /// Id and name are the customer's.
+    accounts: BTreeMap<CustomerId, Account>,
     /// Where the next sweep of families goes on.
     swept_to: Option<FamilyId>,
 }
@@ -75,6 +97,10 @@ impl State {
         self.connections.iter().find(|connection| connection.id == id)
     }
 
+    fn connection_of(&self, app: AppId, subject: SubjectKey) -> Option<&Connection> {
+        self.connections.iter().find(|one| one.app == app && one.subject == subject)
+    }
+
     fn boot(&self) -> Boot {
         let mut cuts = self.subjects_with_cuts();
         cuts.retain(|(_, cuts)| cuts.off || self.still_matters(cuts));
@@ -103,19 +129,28 @@ impl State {
         cuts.retain(|(subject, cuts)| subject.kind != SubjectKind::Family || self.still_matters(cuts));
         let sites = self.customers.iter().map(|customer| customer.sites.len()).sum();
         let counts = [
+            ("accounts", self.accounts.len()),
+            ("api_keys", self.api_keys.len()),
             ("apps", self.apps.len()),
             ("audit", self.audit.len()),
             ("connections", self.connections.len()),
+            ("consumer_tokens", self.consumer_tokens.len()),
+            ("consumers", self.consumers.len()),
             ("customers", self.customers.len()),
             ("cuts", cuts.len()),
             ("decisions", self.decisions.len()),
+            ("exchanges", self.exchanges.len()),
             ("families", self.families.len()),
             ("feed", self.feed().len()),
+            ("legacy_use", self.legacy_use.len()),
+            ("logos", self.logos.len()),
             ("people", self.people.len()),
             ("scopes", self.scopes.len()),
             ("seeds", self.seeds.len()),
             ("sessions", self.sessions.len()),
             ("sites", sites),
+            ("spent", self.spent.len()),
+            ("temporaries", self.temporaries.len()),
         ];
         counts.map(|(table, count)| (table, count as u64)).to_vec()
     }
@@ -124,115 +159,5 @@ impl State {
 impl Model {
     fn state(&self) -> MutexGuard<'_, Box<State>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn capped<T>(among: impl Iterator<Item = T>, limit: u32) -> Stored<Vec<T>> {
-    Ok(among.take(limit.min(PAGE_MAX) as usize).collect())
-}
-
-impl Store for Model {
-    async fn apply(&self, change: Change) -> Stored<Outcome> {
-        Ok(self.state().apply(change))
-    }
-
-    async fn feed(&self, after: Position, limit: u32) -> Stored<Vec<FeedEntry>> {
-        capped(self.state().feed().iter().filter(|entry| entry.position > after).copied(), limit)
-    }
-
-    async fn boot(&self) -> Stored<Boot> {
-        Ok(self.state().boot())
-    }
-
-    async fn app(&self, id: AppId) -> Stored<Option<App>> {
-        Ok(self.state().apps.iter().find(|app| app.id == id).cloned())
-    }
-
-    async fn customer(&self, id: CustomerId) -> Stored<Option<Customer>> {
-        Ok(self.state().customers.iter().find(|customer| customer.id == id).cloned())
-    }
-
-    async fn customer_by_external(&self, id: &str) -> Stored<Option<Customer>> {
-        Ok(self.state().customers.iter().find(|customer| customer.external_id == id).cloned())
-    }
-
-    async fn customer_by_site(&self, site: &str) -> Stored<Option<Customer>> {
-        let state = self.state();
-        let sites = state.customers.iter().flat_map(|customer| customer.sites.iter().map(move |site| (site, customer)));
-        let first = sites.filter(|(known, _)| known.external_id == site).min_by_key(|(known, _)| known.id);
-        Ok(first.map(|(_, customer)| customer.clone()))
-    }
-
-    async fn seed_loaded(&self, digest: [u8; 32]) -> Stored<bool> {
-        Ok(self.state().seeds.contains(&digest))
-    }
-
-    async fn person(&self, id: UserId) -> Stored<Option<Person>> {
-        Ok(self.state().people.iter().find(|person| person.id == id).cloned())
-    }
-
-    async fn person_by_email(&self, email: &str) -> Stored<Option<Person>> {
-        Ok(self.state().people.iter().find(|person| person.email == email.to_lowercase()).cloned())
-    }
-
-    async fn session(&self, digest: [u8; 32]) -> Stored<Option<Session>> {
-        Ok(self.state().sessions.get(&digest).cloned())
-    }
-
-    async fn decided(&self, transaction: [u8; 16]) -> Stored<Option<Decided>> {
-        Ok(self.state().decisions.get(&transaction).copied())
-    }
-
-    async fn connection(&self, id: ConnectionId) -> Stored<Option<Connection>> {
-        Ok(self.state().connection(id).cloned())
-    }
-
-    async fn connections(
-        &self,
-        customer: Option<CustomerId>,
-        live_only: bool,
-        page: Page<ConnectionId>,
-    ) -> Stored<Vec<Connection>> {
-        let state = self.state();
-        let wanted = |found: &&Connection| {
-            customer.is_none_or(|id| found.customer == id)
-                && (found.live || !live_only)
-                && page.after.is_none_or(|after| found.id > after)
-        };
-        capped(state.connections.iter().filter(wanted).cloned(), page.limit)
-    }
-
-    async fn connections_allowed_by(&self, person: UserId) -> Stored<Vec<Connection>> {
-        let state = self.state();
-        capped(state.connections.iter().filter(|found| found.authorized_by == person && found.live).cloned(), PAGE_MAX)
-    }
-
-    async fn standing(
-        &self,
-        family: FamilyId,
-        connection: ConnectionId,
-        app: AppId,
-        customer: CustomerId,
-        user: UserId,
-    ) -> Stored<Standing> {
-        let subjects = [connection.into(), app.into(), customer.into(), user.into()];
-        Ok(self.state().standing(family, connection, subjects))
-    }
-
-    async fn counts(&self) -> Stored<Vec<(&'static str, u64)>> {
-        Ok(self.state().counts())
-    }
-
-    async fn audit_check(&self) -> Stored<Result<u64, String>> {
-        let state = self.state();
-        let mut check = audit::Check::new();
-        Ok(state.audit.iter().try_for_each(|(line, hash)| check.follow(line, hash)).map(|()| state.audit.len() as u64))
-    }
-
-    async fn audit_tail(&self, limit: u32) -> Stored<Vec<AuditRow>> {
-        let state = self.state();
-        let row =
-            |line: &audit::Line| (line.number, line.at, line.actor.clone(), line.verb.clone(), line.detail.clone());
-        capped(state.audit.iter().rev().map(|(line, _)| row(line)), limit)
     }
 }

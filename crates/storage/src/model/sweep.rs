@@ -20,6 +20,18 @@ impl State {
         for gone in decided.iter().take(limit) {
             self.decisions.remove(&gone.transaction);
         }
+        let mut spent: Vec<_> = self.spent.iter().map(|(digest, at)| (*at, *digest)).collect();
+        for digest in oldest_before(&mut spent, sweep.now, limit) {
+            self.spent.remove(&digest);
+        }
+        let mut temporaries: Vec<_> = self.temporaries.values().map(|one| (one.expires_at, one.digest)).collect();
+        for digest in oldest_before(&mut temporaries, sweep.now, limit) {
+            self.temporaries.remove(&digest);
+        }
+        let mut uses: Vec<_> = self.legacy_use.keys().map(|key| (key.1, key.clone())).collect();
+        for key in oldest_before(&mut uses, rules::first_legacy_day(sweep.now), limit) {
+            self.legacy_use.remove(&key);
+        }
         self.sweep_families(sweep, limit);
         let leaves = |at: UnixTime| may_leave(at, self.longest_access_life, sweep.now);
         self.left += self.feed().iter().take(limit).take_while(|entry| leaves(entry.at)).count();
@@ -54,4 +66,10 @@ impl State {
         }
         self.swept_to = last.filter(|_| seen.len() == look);
     }
+}
+
+/// The keys of the first few that are older than this.
+fn oldest_before<A: Copy + Ord, K: Clone + Ord>(among: &mut [(A, K)], before: A, limit: usize) -> Vec<K> {
+    among.sort_unstable();
+    among.iter().take_while(|(age, _)| *age < before).take(limit).map(|(_, key)| key.clone()).collect()
 }

@@ -1,8 +1,8 @@
 //! Connections and the consents that make them: decide, cut, remember the last use; and their reads.
 
 use causeway_protocol::change::{Allow, Decide, Outcome, Row};
-use causeway_protocol::records::{Act, Connection, Decided, Decision, FeedEvent};
-use causeway_protocol::{ConnectionId, CustomerId, UnixTime, UserId};
+use causeway_protocol::records::{Act, Connection, Decided, Decision, FeedEvent, SubjectKey};
+use causeway_protocol::{AppId, ConnectionId, CustomerId, ScopeSet, UnixTime, UserId};
 use rusqlite::{OptionalExtension, named_params, params};
 
 use super::families::slots_blob;
@@ -44,31 +44,28 @@ pub(super) fn decide(mut txn: Txn<'_>, change: &Decide) -> rusqlite::Result<Outc
 
 /// Makes or renews the connection under its subject key; `None` when a subject is missing or switched off.
 fn allow(txn: &mut Txn<'_>, wanted: &Allow, at: UnixTime) -> rusqlite::Result<Option<ConnectionId>> {
-    let exist: bool = txn
-        .db
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM apps WHERE id = ?1) AND EXISTS (SELECT 1 FROM customers WHERE id = ?2)
-                AND EXISTS (SELECT 1 FROM people WHERE id = ?3)",
-        )?
-        .query_one(params![wanted.app.0, wanted.customer.0, wanted.person.0], |row| row.get(0))?;
-    if !exist || txn.is_off(wanted.app)? || txn.is_off(wanted.customer)? || txn.is_off(wanted.person)? {
+    if !subjects_stand(txn, wanted)? {
         return Ok(None);
     }
-    let (kind, id) = wanted.subject.numbers();
-    let old = txn
-        .db
-        .prepare_cached(&format!(
-            "SELECT {CONNECTION} FROM connections WHERE subject_kind = ?1 AND subject_id = ?2 AND app = ?3"
-        ))?
-        .query_row(params![kind, id, wanted.app.0], rows::connection)
-        .optional()?;
-    match old {
+    match of(txn.db, wanted.app, wanted.subject)? {
         None => insert(txn.db, wanted, at).map(Some),
         Some(old) => renew(txn, &old, wanted, at).map(Some),
     }
 }
 
-fn insert(db: &Db, wanted: &Allow, at: UnixTime) -> rusqlite::Result<ConnectionId> {
+/// Whether app, customer and person exist and are on; nobody is no person.
+pub(super) fn subjects_stand(txn: &Txn<'_>, wanted: &Allow) -> rusqlite::Result<bool> {
+    let exist: bool = txn
+        .db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM apps WHERE id = ?1) AND EXISTS (SELECT 1 FROM customers WHERE id = ?2)
+                AND (?3 = 0 OR EXISTS (SELECT 1 FROM people WHERE id = ?3))",
+        )?
+        .query_one(params![wanted.app.0, wanted.customer.0, wanted.person.0], |row| row.get(0))?;
+    Ok(exist && !txn.is_off(wanted.app)? && !txn.is_off(wanted.customer)? && !txn.is_off(wanted.person)?)
+}
+
+pub(super) fn insert(db: &Db, wanted: &Allow, at: UnixTime) -> rusqlite::Result<ConnectionId> {
     let (kind, id) = wanted.subject.numbers();
     db.prepare_cached(
         "INSERT INTO connections (app, subject_kind, subject_id, customer, authorized_by, scopes, created_at, allowed_at,
@@ -82,7 +79,12 @@ fn insert(db: &Db, wanted: &Allow, at: UnixTime) -> rusqlite::Result<ConnectionI
     Ok(ConnectionId(db.last_insert_rowid()))
 }
 
-fn renew(txn: &mut Txn<'_>, old: &Connection, wanted: &Allow, at: UnixTime) -> rusqlite::Result<ConnectionId> {
+pub(super) fn renew(
+    txn: &mut Txn<'_>,
+    old: &Connection,
+    wanted: &Allow,
+    at: UnixTime,
+) -> rusqlite::Result<ConnectionId> {
     txn.db
         .prepare_cached(
             "UPDATE connections SET customer = :customer, authorized_by = :person, scopes = :scopes, allowed_at = :at,
@@ -101,18 +103,54 @@ fn renew(txn: &mut Txn<'_>, old: &Connection, wanted: &Allow, at: UnixTime) -> r
     Ok(old.id)
 }
 
+/// Adds scopes to a live connection; who allowed it, and when, stays.
+pub(super) fn widen(
+    txn: &mut Txn<'_>,
+    old: &Connection,
+    scopes: ScopeSet,
+    at: UnixTime,
+) -> rusqlite::Result<ConnectionId> {
+    if scopes != old.scopes {
+        txn.db
+            .prepare_cached("UPDATE connections SET scopes = ?2 WHERE id = ?1")?
+            .execute(params![old.id.0, scopes.to_bytes()])?;
+        txn.take_back(old.id.into(), FeedEvent::Changed, at)?;
+    }
+    Ok(old.id)
+}
+
 pub(super) fn cut(mut txn: Txn<'_>, connection: ConnectionId, act: &Act) -> rusqlite::Result<Outcome> {
+    if !cut_row(&mut txn, connection, act.at)? {
+        return Ok(Outcome::Stale);
+    }
+    txn.audit(act)?;
+    txn.applied(Row::None)
+}
+
+fn cut_row(txn: &mut Txn<'_>, connection: ConnectionId, at: UnixTime) -> rusqlite::Result<bool> {
     let cut = txn
         .db
         .prepare_cached("UPDATE connections SET live = 0, cut_at = ?2 WHERE id = ?1 AND live = 1")?
-        .execute(params![connection.0, act.at.0])?;
-    if cut == 0 {
-        return Ok(Outcome::Stale);
+        .execute(params![connection.0, at.0])?;
+    if cut == 1 {
+        free_slots(txn.db, connection)?;
+        txn.take_back(connection.into(), FeedEvent::CutAll, at)?;
     }
-    free_slots(txn.db, connection)?;
-    txn.take_back(connection.into(), FeedEvent::CutAll, act.at)?;
-    txn.audit(act)?;
-    txn.applied(Row::None)
+    Ok(cut == 1)
+}
+
+/// Cuts every live connection of a customer, each with its audit row.
+pub(super) fn cut_all_of(txn: &mut Txn<'_>, customer: CustomerId, act: &Act) -> rusqlite::Result<()> {
+    loop {
+        let live = page(txn.db, Some(customer), true, Page { after: None, limit: crate::PAGE_MAX })?;
+        if live.is_empty() {
+            return Ok(());
+        }
+        for connection in live {
+            cut_row(txn, connection.id, act.at)?;
+            txn.audit(&rules::went_with_account(connection.id, act))?;
+        }
+    }
 }
 
 /// Families from before a `cut_all` are dead: they take no room from those that come after it.
@@ -143,6 +181,16 @@ pub(super) fn connection(db: &Db, id: ConnectionId) -> rusqlite::Result<Option<C
     db.prepare_cached(&format!("SELECT {CONNECTION} FROM connections WHERE id = ?1"))?
         .query_row([id.0], rows::connection)
         .optional()
+}
+
+/// The connection of an app under a subject key, cut or not.
+pub(super) fn of(db: &Db, app: AppId, subject: SubjectKey) -> rusqlite::Result<Option<Connection>> {
+    let (kind, id) = subject.numbers();
+    db.prepare_cached(&format!(
+        "SELECT {CONNECTION} FROM connections WHERE subject_kind = ?1 AND subject_id = ?2 AND app = ?3"
+    ))?
+    .query_row(params![kind, id, app.0], rows::connection)
+    .optional()
 }
 
 pub(super) fn page(

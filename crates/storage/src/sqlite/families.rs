@@ -2,7 +2,7 @@
 
 use causeway_protocol::change::{CreateFamily, MoveFamily, Outcome, Row};
 use causeway_protocol::records::{Act, Family, FeedEvent};
-use causeway_protocol::{FamilyId, UnixTime};
+use causeway_protocol::{ConnectionId, FamilyId, UnixTime};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::rows::{self, FAMILY};
@@ -83,6 +83,20 @@ pub(super) fn create(mut txn: Txn<'_>, change: &CreateFamily) -> rusqlite::Resul
             return Ok(Outcome::Stale);
         }
     }
+    if !add(&mut txn, family, held, change.max_families, &change.act)? {
+        return Ok(Outcome::Stale);
+    }
+    txn.applied(Row::Family { family: family.clone(), connection_scopes })
+}
+
+/// Inserts a family beside those that its connection holds; false, and nothing written, if its id exists.
+pub(super) fn add(
+    txn: &mut Txn<'_>,
+    family: &Family,
+    held: Vec<FamilyId>,
+    max_families: u32,
+    act: &Act,
+) -> rusqlite::Result<bool> {
     // The unique key is the single-use check of the code.
     let inserted = txn
         .db
@@ -103,29 +117,35 @@ pub(super) fn create(mut txn: Txn<'_>, change: &CreateFamily) -> rusqlite::Resul
             family.repudiated,
         ])?;
     if inserted == 0 {
-        return Ok(Outcome::Stale);
+        return Ok(false);
     }
-    txn.audit(&change.act)?;
-    let held = make_room(&mut txn, held, change)?;
+    txn.audit(act)?;
+    let held = make_room(txn, held, family, max_families, act)?;
     txn.db
         .prepare_cached("UPDATE connections SET families = ?2 WHERE id = ?1")?
         .execute(params![family.connection.0, slots_blob(&held)])?;
-    txn.applied(Row::Family { family: family.clone(), connection_scopes })
+    Ok(true)
 }
 
 /// The families that the connection holds from now on, the new one included; those too many are repudiated.
-fn make_room(txn: &mut Txn<'_>, held: Vec<FamilyId>, change: &CreateFamily) -> rusqlite::Result<Vec<FamilyId>> {
+fn make_room(
+    txn: &mut Txn<'_>,
+    held: Vec<FamilyId>,
+    new: &Family,
+    max_families: u32,
+    act: &Act,
+) -> rusqlite::Result<Vec<FamilyId>> {
     let mut living = Vec::new();
     for id in held {
-        living.extend(family(txn.db, id)?.filter(|family| rules::is_living(family, change.family.moved_at)));
+        living.extend(family(txn.db, id)?.filter(|family| rules::is_living(family, new.moved_at)));
     }
     let mut kept: Vec<FamilyId> = living.iter().map(|family| family.id).collect();
-    for id in rules::giving_way(living, change.max_families) {
-        repudiate_row(txn, id, change.act.at)?;
-        txn.audit(&rules::gave_way(id, change.max_families, &change.act))?;
+    for id in rules::giving_way(living, max_families) {
+        repudiate_row(txn, id, act.at)?;
+        txn.audit(&rules::gave_way(id, max_families, act))?;
         kept.retain(|held| *held != id);
     }
-    kept.push(change.family.id);
+    kept.push(new.id);
     Ok(kept)
 }
 
@@ -153,6 +173,22 @@ pub(super) fn family(db: &Connection, id: FamilyId) -> rusqlite::Result<Option<F
     db.prepare_cached(&format!("SELECT {FAMILY} FROM families WHERE id = ?1"))?
         .query_row([id.0], rows::family)
         .optional()
+}
+
+/// What a connection holds, in the order in which it came.
+pub(super) fn held(db: &Connection, connection: ConnectionId) -> rusqlite::Result<Vec<FamilyId>> {
+    let held = db
+        .prepare_cached("SELECT families FROM connections WHERE id = ?1")?
+        .query_row([connection.0], |row| slots(row, 0))
+        .optional()?;
+    Ok(held.unwrap_or_default())
+}
+
+/// The rows of what it holds.
+pub(super) fn of(db: &Connection, connection: ConnectionId) -> rusqlite::Result<Vec<Family>> {
+    let held = held(db, connection)?;
+    let found = held.into_iter().take(rules::FAMILIES_SHOWN).map(|id| family(db, id));
+    found.filter_map(Result::transpose).collect()
 }
 
 /// A connection's slots, as numbers; free ones left out.

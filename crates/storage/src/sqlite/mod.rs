@@ -1,16 +1,22 @@
 //! The embedded engine: SQLite, write-ahead log, `synchronous=FULL`, one writer thread, a few readers.
 //! SQL stands in this folder and nowhere else; what a change means is `protocol`'s business.
 
+mod accounts;
 mod apply;
 mod apps;
 mod connections;
+mod exchange;
 mod families;
+mod legacy;
 mod open;
+mod people;
+mod read_only;
 mod readers;
 mod reads;
 mod records;
 mod rows;
 mod sessions;
+mod sweep;
 mod txn;
 mod writer;
 
@@ -19,10 +25,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use causeway_protocol::change::Standing;
-use causeway_protocol::records::{App, Connection, Customer, Decided, FeedEntry, Person, Session};
-use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Position, UserId};
+use causeway_protocol::legacy::{
+    Account, ApiKey, ConsumerStanding, ConsumerToken, Exchanged, LegacyLine, Logo, Temporary,
+};
+use causeway_protocol::records::{
+    App, Connection, Customer, Decided, Family, FeedEntry, Person, Role, Session, SubjectKey,
+};
+use causeway_protocol::{AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
 
 use crate::{AuditRow, Boot, OpenError, Page, Store, StoreError, Stored};
+pub use read_only::ReadOnly;
 use readers::Readers;
 use writer::Writer;
 
@@ -114,12 +126,12 @@ impl Store for Sqlite {
     }
 
     async fn person(&self, id: UserId) -> Stored<Option<Person>> {
-        self.readers.read(move |db| records::person(db, id)).await
+        self.readers.snapshot(move |db| people::person(db, id)).await
     }
 
     async fn person_by_email(&self, email: &str) -> Stored<Option<Person>> {
         let email = email.to_owned();
-        self.readers.read(move |db| records::person_by_email(db, &email)).await
+        self.readers.snapshot(move |db| people::by_email(db, &email)).await
     }
 
     async fn session(&self, digest: [u8; 32]) -> Stored<Option<Session>> {
@@ -160,6 +172,68 @@ impl Store for Sqlite {
         user: UserId,
     ) -> Stored<Standing> {
         self.readers.snapshot(move |db| reads::standing(db, family, connection, app, customer, user)).await
+    }
+
+    async fn families(&self, connection: ConnectionId) -> Stored<Vec<Family>> {
+        self.readers.snapshot(move |db| families::of(db, connection)).await
+    }
+
+    async fn first_person(&self, customer: CustomerId, role: Role) -> Stored<Option<Person>> {
+        self.readers.snapshot(move |db| people::first(db, customer, role)).await
+    }
+
+    async fn logo(&self, app: AppId) -> Stored<Option<Logo>> {
+        self.readers.read(move |db| apps::logo(db, app)).await
+    }
+
+    async fn consumer(&self, key: &str) -> Stored<Option<ConsumerStanding>> {
+        let key = key.to_owned();
+        self.readers.read(move |db| legacy::consumer(db, &key)).await
+    }
+
+    async fn consumer_by_id(&self, id: ConsumerId) -> Stored<Option<ConsumerStanding>> {
+        self.readers.read(move |db| legacy::consumer_by_id(db, id)).await
+    }
+
+    async fn has_consumer(&self, customer: CustomerId) -> Stored<bool> {
+        self.readers.read(move |db| legacy::has_consumer(db, customer)).await
+    }
+
+    async fn consumer_token(&self, digest: [u8; 32]) -> Stored<Option<ConsumerToken>> {
+        self.readers.read(move |db| legacy::consumer_token(db, &digest)).await
+    }
+
+    async fn temporary(&self, digest: [u8; 32]) -> Stored<Option<Temporary>> {
+        self.readers.read(move |db| legacy::temporary(db, &digest)).await
+    }
+
+    async fn exchanged(&self, app: AppId, consumer: ConsumerId) -> Stored<Option<Exchanged>> {
+        self.readers.read(move |db| exchange::exchanged(db, app, consumer)).await
+    }
+
+    async fn legacy(&self, since_day: i64, page: Page<ConsumerId>) -> Stored<Vec<LegacyLine>> {
+        self.readers.read(move |db| legacy::report(db, since_day, page)).await
+    }
+
+    async fn api_key(&self, digest: [u8; 32]) -> Stored<Option<ApiKey>> {
+        self.readers.read(move |db| accounts::api_key(db, &digest)).await
+    }
+
+    async fn account(&self, customer: CustomerId) -> Stored<Option<Account>> {
+        self.readers.read(move |db| accounts::account(db, customer)).await
+    }
+
+    async fn account_by_external(&self, id: &str) -> Stored<Option<Account>> {
+        let id = id.to_owned();
+        self.readers.read(move |db| accounts::by_external(db, &id)).await
+    }
+
+    async fn accounts(&self, app: AppId, page: Page<CustomerId>) -> Stored<Vec<Account>> {
+        self.readers.read(move |db| accounts::page(db, app, page)).await
+    }
+
+    async fn connection_of(&self, app: AppId, subject: SubjectKey) -> Stored<Option<Connection>> {
+        self.readers.read(move |db| connections::of(db, app, subject)).await
     }
 
     async fn counts(&self) -> Stored<Vec<(&'static str, u64)>> {

@@ -1,4 +1,5 @@
 //! Opening the data directory: one process at a time, nobody else's file, no newer schema, no broken file.
+//! A store of an older schema is brought to this program's in one transaction.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -6,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::{OpenError, audit};
 
@@ -17,7 +18,8 @@ const LOCK: &str = "causeway.lock";
 /// "Cway": tells our files from other SQLite files.
 const APPLICATION: i32 = 0x4377_6179;
 /// The schema that this program reads and writes.
-const SCHEMA: i32 = 1;
+const SCHEMA: i32 = 2;
+const ADDED_BY_2: &str = include_str!("schema_2.sql");
 /// A file up to this size is checked whole at start (some tens of milliseconds); a larger one when its pages are read.
 const CHECKED_WHOLE: u64 = 16 << 20;
 const STATEMENTS: usize = 128;
@@ -74,13 +76,9 @@ fn prepare(file: &Path) -> Result<Connection, String> {
     } else if number("application_id")? != APPLICATION {
         return Err("this is not a Causeway database".to_owned());
     }
-    match number("user_version")? {
-        SCHEMA => {}
-        newer => {
-            return Err(format!(
-                "the database has schema {newer}, and this program knows only {SCHEMA}: use a newer one"
-            ));
-        }
+    let schema = number("user_version")?;
+    if !(1..=SCHEMA).contains(&schema) {
+        return Err(format!("the database has schema {schema}, and this program knows only {SCHEMA}: use a newer one"));
     }
     check(&db, file).map_err(|why| format!("the database is damaged ({why}): restore it from a backup"))?;
     // Never set before the file was recognised: it writes.
@@ -89,6 +87,11 @@ fn prepare(file: &Path) -> Result<Connection, String> {
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
     )
     .map_err(unreadable)?;
+    if schema < SCHEMA {
+        migrate(&db).map_err(|error| {
+            format!("the database stays at schema {schema}, it could not be brought to {SCHEMA}: {error}")
+        })?;
+    }
     Ok(db)
 }
 
@@ -97,9 +100,19 @@ fn create(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "page_size", PAGE)?;
     let transaction = db.unchecked_transaction()?;
     db.execute_batch(include_str!("schema.sql"))?;
+    db.execute_batch(ADDED_BY_2)?;
     db.pragma_update(None, "application_id", APPLICATION)?;
     db.pragma_update(None, "user_version", SCHEMA)?;
     db.execute("INSERT INTO meta VALUES (1, 0, 0, 0, ?1)", [audit::START])?;
+    transaction.commit()
+}
+
+/// From schema 1, whole or not at all.
+fn migrate(db: &Connection) -> rusqlite::Result<()> {
+    let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    db.execute_batch(include_str!("from_1_to_2.sql"))?;
+    db.execute_batch(ADDED_BY_2)?;
+    db.pragma_update(None, "user_version", SCHEMA)?;
     transaction.commit()
 }
 
@@ -113,6 +126,24 @@ fn check(db: &Connection, file: &Path) -> Result<(), String> {
         Ok(fine) if fine == "ok" => Ok(()),
         Ok(why) => Err(why),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The database's file in a directory that another process may be serving, if it is one of ours and of this schema.
+pub(super) fn readable(dir: &Path) -> Result<PathBuf, OpenError> {
+    let file = dir.join(FILE);
+    let failed = |why: String| OpenError(format!("{}: {why}", file.display()));
+    if !file.is_file() {
+        return Err(failed("there is no Causeway database here".to_owned()));
+    }
+    let number = |pragma: &str| reader(&file).and_then(|db| db.pragma_query_value(None, pragma, |row| row.get(0)));
+    match (number("application_id"), number("user_version")) {
+        (Ok(APPLICATION), Ok(SCHEMA)) => Ok(file),
+        (Ok(APPLICATION), Ok(other)) => Err(failed(format!(
+            "the database has schema {other}, and this program reads {SCHEMA}: start the server with it once"
+        ))),
+        (Err(error), _) | (_, Err(error)) => Err(failed(error.to_string())),
+        _ => Err(failed("this is not a Causeway database".to_owned())),
     }
 }
 

@@ -10,20 +10,29 @@ use super::{apps, families, records, rows};
 use crate::{AuditRow, Boot, audit};
 
 /// The tables of `counts`.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 22] = [
+    "accounts",
+    "api_keys",
     "apps",
     "audit",
     "connections",
+    "consumer_tokens",
+    "consumers",
     "customers",
     "cuts",
     "decisions",
+    "exchanges",
     "families",
     "feed",
+    "legacy_use",
+    "logos",
     "people",
     "scopes",
     "seeds",
     "sessions",
     "sites",
+    "spent",
+    "temporaries",
 ];
 
 pub(super) fn boot(db: &Connection) -> rusqlite::Result<Boot> {

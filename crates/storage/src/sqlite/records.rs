@@ -1,21 +1,18 @@
-//! Customers, people, scopes and seeds: what is configured rather than granted; and the switches. Apps stand in `apps`.
+//! Customers, scopes and seeds: what is configured rather than granted; and the switches. Apps and people stand apart.
 
 use causeway_protocol::change::{Outcome, Row};
-use causeway_protocol::records::{Act, Customer, Person, Site};
+use causeway_protocol::records::{Act, Customer, Site};
 use causeway_protocol::scope::MAX_SCOPES;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{CustomerId, SiteId, Subject, SubjectKind, UserId};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::apps::next_id;
-use super::rows;
 use super::txn::Txn;
 use crate::rules;
 
 const CUSTOMER: &str = "SELECT a.id, external_id, name, coalesce(off, 0)
     FROM customers a LEFT JOIN cuts c ON c.kind = 4 AND c.id = a.id";
-const PERSON: &str = "SELECT p.id, email, role, customer, password, coalesce(off, 0)
-    FROM people p LEFT JOIN cuts c ON c.kind = 5 AND c.id = p.id";
 
 pub(super) fn switch(mut txn: Txn<'_>, subject: Subject, active: bool, act: &Act) -> rusqlite::Result<Outcome> {
     let table = match subject.kind {
@@ -23,18 +20,29 @@ pub(super) fn switch(mut txn: Txn<'_>, subject: Subject, active: bool, act: &Act
         SubjectKind::Customer => "customers",
         SubjectKind::User => "people",
         SubjectKind::Site => "sites",
+        SubjectKind::Consumer => "consumers",
+        SubjectKind::ApiKey => "api_keys",
         SubjectKind::Family | SubjectKind::Connection | SubjectKind::Audience => return Ok(Outcome::Stale),
     };
-    let exists: bool = txn
-        .db
-        .prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE id = ?1)"))?
-        .query_one([subject.id], |row| row.get(0))?;
-    let Some(event) = rules::switched(!txn.is_off(subject)?, active).filter(|_| exists) else {
+    let may = exists(txn.db, table, subject.id)?
+        && !(subject.kind == SubjectKind::Customer && is_deleted(txn.db, CustomerId(subject.id))?);
+    let Some(event) = rules::switched(!txn.is_off(subject)?, active).filter(|_| may) else {
         return Ok(Outcome::Stale);
     };
     txn.take_back(subject, event, act.at)?;
     txn.audit(act)?;
     txn.applied(Row::None)
+}
+
+pub(super) fn exists(db: &Connection, table: &str, id: i64) -> rusqlite::Result<bool> {
+    db.prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE id = ?1)"))?
+        .query_one([id], |row| row.get(0))
+}
+
+/// A deleted account's customer stays off for ever.
+fn is_deleted(db: &Connection, customer: CustomerId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT external_id FROM customers WHERE id = ?1")?
+        .query_one([customer.0], |row| Ok(rules::is_deleted(row.get_ref(0)?.as_str()?)))
 }
 
 pub(super) fn put_customer(mut txn: Txn<'_>, customer: &Customer, act: &Act) -> rusqlite::Result<Outcome> {
@@ -58,42 +66,24 @@ pub(super) fn put_customer(mut txn: Txn<'_>, customer: &Customer, act: &Act) -> 
     if old.as_ref() == Some(&new) {
         return txn.applied(Row::Customer(new));
     }
-    txn.db.prepare_cached("REPLACE INTO customers (id, external_id, name) VALUES (?1, ?2, ?3)")?.execute(params![
-        id.0,
-        new.external_id,
-        new.name
-    ])?;
+    txn.db
+        .prepare_cached(
+            "INSERT INTO customers (id, external_id, name) VALUES (?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+        )?
+        .execute(params![id.0, new.external_id, new.name])?;
     for site in &new.sites {
         txn.db
-            .prepare_cached("REPLACE INTO sites (id, customer, external_id, name) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![site.id.0, id.0, site.external_id, site.name])?;
+            .prepare_cached(
+                "REPLACE INTO sites (id, customer, external_id, name, creator) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![site.id.0, id.0, site.external_id, site.name, site.creator.map(|id| id.0)])?;
     }
     for (subject, event) in rules::customer_put(old.as_ref(), &new) {
         txn.take_back(subject, event, act.at)?;
     }
     txn.audit(&Act { subject: act.subject.or(Some(id.into())), ..act.clone() })?;
     txn.applied(Row::Customer(new))
-}
-
-pub(super) fn put_person(mut txn: Txn<'_>, person: &Person, act: &Act) -> rusqlite::Result<Outcome> {
-    let email = person.email.to_lowercase();
-    let old = person_by_email(txn.db, &email)?;
-    let id = match &old {
-        Some(old) => old.id,
-        None => UserId(next_id(txn.db, "people")?),
-    };
-    let new = Person { id, email, ..person.clone() };
-    if old.as_ref() == Some(&new) {
-        return txn.applied(Row::Person(id));
-    }
-    txn.db
-        .prepare_cached("REPLACE INTO people (id, email, role, customer, password) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![id.0, new.email, new.role as i64, new.customer.map(|id| id.0), new.password.0])?;
-    for event in rules::person_put(old.as_ref(), &new) {
-        txn.take_back(id.into(), event, act.at)?;
-    }
-    txn.audit(&Act { subject: act.subject.or(Some(id.into())), ..act.clone() })?;
-    txn.applied(Row::Person(id))
 }
 
 pub(super) fn register_scopes(txn: Txn<'_>, wanted: &[String]) -> rusqlite::Result<Outcome> {
@@ -170,7 +160,8 @@ fn find_customer(db: &Connection, sql: &str, key: &dyn ToSql) -> rusqlite::Resul
     let Some(mut customer) = customer else { return Ok(None) };
     customer.sites = db
         .prepare_cached(
-            "SELECT s.id, external_id, name, coalesce(off, 0) FROM sites s LEFT JOIN cuts c ON c.kind = 6 AND c.id = s.id
+            "SELECT s.id, external_id, name, coalesce(off, 0), creator
+               FROM sites s LEFT JOIN cuts c ON c.kind = 6 AND c.id = s.id
               WHERE customer = ?1 ORDER BY s.id",
         )?
         .query_map([customer.id.0], |row| {
@@ -179,16 +170,9 @@ fn find_customer(db: &Connection, sql: &str, key: &dyn ToSql) -> rusqlite::Resul
                 external_id: row.get(1)?,
                 name: row.get(2)?,
                 active: !row.get::<_, bool>(3)?,
+                creator: row.get::<_, Option<i64>>(4)?.map(UserId),
             })
         })?
         .collect::<Result<_, _>>()?;
     Ok(Some(customer))
-}
-
-pub(super) fn person(db: &Connection, id: UserId) -> rusqlite::Result<Option<Person>> {
-    db.prepare_cached(&format!("{PERSON} WHERE p.id = ?1"))?.query_row([id.0], rows::person).optional()
-}
-
-pub(super) fn person_by_email(db: &Connection, email: &str) -> rusqlite::Result<Option<Person>> {
-    db.prepare_cached(&format!("{PERSON} WHERE email = ?1"))?.query_row([email.to_lowercase()], rows::person).optional()
 }

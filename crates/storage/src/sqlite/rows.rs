@@ -98,8 +98,8 @@ pub(super) fn feed_entry(row: &Row<'_>) -> rusqlite::Result<FeedEntry> {
     })
 }
 
-/// `id, client_id, name, owner, description, info_url, kind, private_to, status, verified, pkce_required, scopes, off`;
-/// secrets and redirect URIs are added by the caller.
+/// `id, client_id, name, owner, description, info_url, kind, private_to, status, verified, pkce_required, scopes, off,
+/// registered_by, home, logo, review_note`; secrets, redirect URIs and providers are added by the caller.
 pub(super) fn app(row: &Row<'_>) -> rusqlite::Result<App> {
     Ok(App {
         id: AppId(row.get(0)?),
@@ -126,6 +126,11 @@ pub(super) fn app(row: &Row<'_>) -> rusqlite::Result<App> {
         active: !row.get::<_, bool>(12)?,
         secrets: Vec::new(),
         redirect_uris: Vec::new(),
+        providers: Vec::new(),
+        registered_by: row.get::<_, Option<i64>>(13)?.map(UserId),
+        home: row.get::<_, Option<i64>>(14)?.map(CustomerId),
+        logo: row.get(15)?,
+        review_note: row.get(16)?,
     })
 }
 
@@ -147,13 +152,20 @@ pub(super) fn app_numbers(app: &App) -> (i64, Option<i64>, i64) {
     (kind, private_to, status)
 }
 
-/// `id, email, role, customer, password, off`.
+/// A stored role.
+pub(super) fn role(row: &Row<'_>, at: usize) -> rusqlite::Result<Role> {
+    let role: i64 = row.get(at)?;
+    Role::ALL.into_iter().find(|known| *known as i64 == role).ok_or_else(|| strange(at, "role"))
+}
+
+/// `id, email, role, customer, password, off, name`; teams are added by the caller.
 pub(super) fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
-    let role: i64 = row.get(2)?;
     Ok(Person {
         id: UserId(row.get(0)?),
         email: row.get(1)?,
-        role: Role::ALL.into_iter().find(|known| *known as i64 == role).ok_or_else(|| strange(2, "role"))?,
+        name: row.get(6)?,
+        teams: Vec::new(),
+        role: role(row, 2)?,
         customer: row.get::<_, Option<i64>>(3)?.map(CustomerId),
         password: PasswordHash(row.get(4)?),
         active: !row.get::<_, bool>(5)?,

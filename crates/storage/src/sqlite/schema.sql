@@ -1,4 +1,4 @@
--- Every table, and beside each the rule by which it grows. Two columns of `families` and one of `connections` are stored
+-- Every table but those of `schema_2.sql`, and beside each the rule by which it grows. Two columns of `families` and one of `connections` are stored
 -- with an offset so that their width never changes: a row that keeps its size is overwritten in place, and its page
 -- never splits.
 
@@ -68,7 +68,7 @@ CREATE TABLE feed (
     event    INTEGER NOT NULL
 ) STRICT;
 
--- Apps, with their secrets and redirect URIs in order. They stay.
+-- Apps, with their secrets, redirect URIs and providers in order. They stay.
 CREATE TABLE apps (
     id            INTEGER PRIMARY KEY,
     client_id     TEXT    NOT NULL UNIQUE,
@@ -81,7 +81,11 @@ CREATE TABLE apps (
     status        INTEGER NOT NULL, -- 1 pending, 2 approved, 3 rejected
     verified      INTEGER NOT NULL,
     pkce_required INTEGER NOT NULL,
-    scopes        BLOB    NOT NULL
+    scopes        BLOB    NOT NULL,
+    registered_by INTEGER,          -- a person; null: staff or a seed
+    home          INTEGER,          -- the customer whose app it is, if any
+    logo          BLOB,             -- eight bytes of its digest; null: none
+    review_note   TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE app_secrets (
     app    INTEGER NOT NULL,
@@ -99,15 +103,17 @@ CREATE TABLE app_redirects (
 
 -- Customers, their sites, and people. They stay.
 CREATE TABLE customers (
-    id          INTEGER PRIMARY KEY,
-    external_id TEXT    NOT NULL UNIQUE,
-    name        TEXT    NOT NULL
+    id           INTEGER PRIMARY KEY,
+    external_id  TEXT    NOT NULL UNIQUE,
+    name         TEXT    NOT NULL,
+    legacy_until INTEGER -- may go on with OAuth 1.0 until then
 ) STRICT;
 CREATE TABLE sites (
     id          INTEGER PRIMARY KEY,
     customer    INTEGER NOT NULL,
     external_id TEXT    NOT NULL,
     name        TEXT    NOT NULL,
+    creator     INTEGER, -- a person
     UNIQUE (customer, external_id)
 ) STRICT;
 CREATE INDEX sites_external ON sites (external_id);
@@ -116,8 +122,10 @@ CREATE TABLE people (
     email    TEXT    NOT NULL UNIQUE, -- lower-cased
     role     INTEGER NOT NULL,
     customer INTEGER,
-    password TEXT    NOT NULL
+    password TEXT    NOT NULL,
+    name     TEXT    NOT NULL DEFAULT ''
 ) STRICT;
+CREATE INDEX people_customer ON people (customer, role);
 
 -- Signed-in browsers. They leave when idle or old.
 CREATE TABLE sessions (

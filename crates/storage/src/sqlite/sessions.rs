@@ -1,15 +1,13 @@
-//! Sessions and passwords, and the sweep of everything that ends by itself.
+//! Sessions, passwords, and what may be used once.
 
-use causeway_protocol::change::{Outcome, Row, Sweep};
+use causeway_protocol::change::{Outcome, Row};
 use causeway_protocol::records::{Act, Session};
 use causeway_protocol::secret::PasswordHash;
-use causeway_protocol::taken_back::may_leave;
 use causeway_protocol::{UnixTime, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::rows;
 use super::txn::Txn;
-use super::{records, rows};
-use crate::rules;
 
 pub(super) fn start(txn: Txn<'_>, session: &Session) -> rusqlite::Result<Outcome> {
     let exists: bool = txn
@@ -70,74 +68,11 @@ pub(super) fn session(db: &Connection, digest: &[u8; 32]) -> rusqlite::Result<Op
         .optional()
 }
 
-/// Deletes a slice of each kind. `cursor` is the family at which the last slice ended: there is no index of ends, so a
-/// sweep walks round the table, a bounded stretch a call.
-pub(super) fn sweep(txn: Txn<'_>, sweep: &Sweep, cursor: &mut i64) -> rusqlite::Result<Outcome> {
-    let Sweep { now, session_idle, session_absolute, refresh_idle, limit } = *sweep;
-    let by_age = |column: &str| {
-        format!(
-            "DELETE FROM sessions WHERE digest IN
-                (SELECT digest FROM sessions WHERE {column} < ?1 ORDER BY {column}, digest LIMIT ?2)"
-        )
-    };
-    txn.db.prepare_cached(&by_age("seen_at"))?.execute(params![(now - session_idle).0, limit])?;
-    txn.db.prepare_cached(&by_age("created_at"))?.execute(params![(now - session_absolute).0, limit])?;
-    txn.db
-        .prepare_cached(
-            "DELETE FROM decisions WHERE txn IN
-                (SELECT txn FROM decisions WHERE expires_at < ?1 ORDER BY expires_at, txn LIMIT ?2)",
-        )?
-        .execute(params![now.0, limit])?;
-    sweep_families(txn.db, now, (now - refresh_idle).0, limit, cursor)?;
-    sweep_feed(txn.db, now, limit)?;
-    txn.applied(Row::None)
-}
-
-fn sweep_families(
-    db: &Connection,
-    now: UnixTime,
-    unused_since: i64,
-    limit: u32,
-    cursor: &mut i64,
-) -> rusqlite::Result<()> {
-    let look = limit.saturating_mul(rules::FAMILIES_LOOKED_AT);
-    let ended: Vec<(i64, bool)> = db
-        .prepare_cached("SELECT id, ends_at <= ?2 OR moved_at <= ?3 FROM families WHERE id > ?1 ORDER BY id LIMIT ?4")?
-        .query_map(params![*cursor, now.0, unused_since, look], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let (mut last, mut deleted) = (i64::MIN, 0);
-    let whole = ended.len() < look as usize;
-    for (id, has_ended) in ended {
-        if has_ended && deleted == limit {
-            *cursor = last;
-            return Ok(());
-        }
-        if has_ended {
-            db.prepare_cached("DELETE FROM families WHERE id = ?1")?.execute([id])?;
-            deleted += 1;
-        }
-        last = id;
-    }
-    // At the end of the table the next sweep begins anew.
-    *cursor = if whole { i64::MIN } else { last };
-    Ok(())
-}
-
-/// Entries leave oldest first and without gaps; the cuts of families leave with theirs, since the family's own row says
-/// that it is repudiated. Cuts of everything else stay: a refresh token may be older than any access token.
-fn sweep_feed(db: &Connection, now: UnixTime, limit: u32) -> rusqlite::Result<()> {
-    let longest = records::longest_access_life(db)?;
-    let oldest: Vec<(i64, i64)> = db
-        .prepare_cached("SELECT position, at FROM feed ORDER BY position LIMIT ?1")?
-        .query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let leaving = oldest.into_iter().take_while(|(_, at)| may_leave(UnixTime(*at), longest, now)).last();
-    let Some((last, _)) = leaving else { return Ok(()) };
-    db.prepare_cached(
-        "DELETE FROM cuts WHERE kind = 1 AND cut_all <= ?1
-            AND id IN (SELECT id FROM feed WHERE position <= ?1 AND kind = 1)",
-    )?
-    .execute([last])?;
-    db.prepare_cached("DELETE FROM feed WHERE position <= ?1")?.execute([last])?;
-    Ok(())
+/// The unique key is the check.
+pub(super) fn spend_once(txn: Txn<'_>, digest: &[u8; 16], expires_at: UnixTime) -> rusqlite::Result<Outcome> {
+    let inserted = txn
+        .db
+        .prepare_cached("INSERT INTO spent (digest, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute(params![digest, expires_at.0])?;
+    if inserted == 0 { Ok(Outcome::Stale) } else { txn.applied(Row::None) }
 }

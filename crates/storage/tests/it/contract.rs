@@ -6,7 +6,7 @@ use causeway_storage::sqlite::Options;
 use causeway_storage::{Engine, Model, Sqlite, Store};
 
 use crate::fixture::{TempDir, World};
-use crate::{families, races, records};
+use crate::{accounts, configured, families, legacy, races, records};
 
 /// Everything an engine must do. Each part gets a world of its own.
 pub(crate) async fn all<S: Store, F: Future<Output = World<S>>>(world: impl Fn() -> F) {
@@ -34,7 +34,33 @@ pub(crate) async fn all<S: Store, F: Future<Output = World<S>>>(world: impl Fn()
     records::audit(world().await).await;
     records::sweep_slices(world().await).await;
     records::sweep_keeps_evidence(world().await).await;
+    families::nobody_decides(world().await).await;
+    families::families_of_a_connection(world().await).await;
+    configured::app_fields(world().await).await;
+    configured::replace_app(world().await).await;
+    configured::logos(world().await).await;
+    configured::people_and_teams(world().await).await;
+    configured::creators(world().await).await;
+    legacy::o1_06_spent_once(world().await).await;
+    legacy::consumers(world().await).await;
+    legacy::consumer_tokens(world().await).await;
+    legacy::o1_12_temporaries(world().await).await;
+    legacy::o1_12_temporaries_stale(world().await).await;
+    legacy::tsm_07_exchange_connects(world().await).await;
+    legacy::tsm_12_exchange_widens(world().await).await;
+    legacy::exchange_stale(world().await).await;
+    legacy::tsm_12_exchange_undoes_no_revocation(world().await).await;
+    legacy::exchange_makes_room(world().await).await;
+    legacy::tsm_17_extension(world().await).await;
+    legacy::report(world().await).await;
+    legacy::sweep_slices(world().await).await;
+    accounts::api_keys(world().await).await;
+    accounts::orc_02_accounts(world().await).await;
+    accounts::orc_02_taken(world().await).await;
+    accounts::orc_06_deleted(world().await).await;
     races::one_code(world().await).await;
+    races::o1_06_one_nonce(world().await).await;
+    races::tsm_07_one_exchange(world().await).await;
     races::one_refresh_token(world().await).await;
 }
 

@@ -9,7 +9,9 @@ use causeway_protocol::{Change, Outcome, Position};
 use causeway_storage::sqlite::Options;
 use causeway_storage::{Page, Sqlite, Store, StoreError};
 
-use crate::fixture::{NOW, TempDir, World, act, session};
+use crate::fixture::{
+    NOW, TempDir, World, account, act, api_key, calls, consumer, everything_else, session, temporary,
+};
 
 /// The line that a person reads when the directory does not open.
 fn refusal(dir: &Path) -> String {
@@ -34,11 +36,17 @@ async fn reopening_keeps_everything() {
     world.applied(Change::RegisterScopes(vec!["a".to_owned()])).await;
     world.applied(Change::RaiseAccessLife(Seconds(60))).await;
     world.switch(world.other_app, false).await;
+    let pair = world.put_consumer(consumer("ck", world.customer)).await;
+    world.applied(Change::Exchange(world.exchange(2, pair, 0b111))).await;
+    world.applied(Change::BeginLegacy(temporary(1, pair))).await;
+    world.applied(Change::RecordLegacy(vec![calls(pair, "GET /a", 3)])).await;
+    world.applied(Change::PutApiKey(api_key(1, None, Some(world.app)), act("api_key.put"))).await;
+    world.register(account(world.app, "acc-1")).await;
     let all = Page { after: None, limit: 500 };
     let picture = async |store: &Sqlite| {
         let standing = store.standing(crate::fixture::family_id(1), connection, world.app, world.customer, world.user);
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
             store.boot().await.expect("boot"),
             store.counts().await.expect("counts"),
             store.feed(Position::ZERO, 500).await.expect("feed"),
@@ -47,6 +55,7 @@ async fn reopening_keeps_everything() {
             store.decided([1; 16]).await.expect("decided"),
             store.session([1; 32]).await.expect("session"),
             store.audit_check().await.expect("audit"),
+            everything_else(store).await,
         )
     };
     let before = picture(&world.store).await;
@@ -61,6 +70,25 @@ async fn reopening_keeps_everything() {
     let feed = store.feed(Position::ZERO, 500).await.expect("feed");
     assert_eq!(applied.position.0, feed.len() as i64, "no gap, nothing twice");
     assert!(store.audit_check().await.expect("audit").is_ok());
+}
+
+/// A process that is killed writes nothing more: what stands in its files at that moment is all that the next one finds.
+#[tokio::test]
+async fn o1_06_a_nonce_stays_used_after_a_restart() {
+    let (dir, killed) = (TempDir::new(), TempDir::new());
+    let store = Sqlite::open(&dir.data()).expect("opens");
+    let spend = |n| Change::SpendOnce { digest: [n; 16], expires_at: NOW };
+    assert!(matches!(store.apply(spend(1)).await, Ok(Outcome::Applied(_))));
+    std::fs::create_dir(killed.data()).expect("made");
+    for file in ["causeway.db", "causeway.db-wal"] {
+        std::fs::copy(dir.data().join(file), killed.data().join(file)).expect("copied");
+    }
+    drop(store);
+    for data in [dir.data(), killed.data()] {
+        let store = Sqlite::open(&data).expect("opens again");
+        assert!(matches!(store.apply(spend(1)).await, Ok(Outcome::Stale)), "a replay after a restart");
+        assert!(matches!(store.apply(spend(2)).await, Ok(Outcome::Applied(_))));
+    }
 }
 
 #[tokio::test]
@@ -146,7 +174,10 @@ async fn a_newer_schema_is_refused() {
     newer(99);
     let why = refusal(&dir.data());
     assert!(why.contains("schema 99") && why.contains("newer"), "{why}");
-    newer(1);
+    newer(0);
+    let why = refusal(&dir.data());
+    assert!(why.contains("schema 0"), "{why}");
+    newer(2);
     Sqlite::open(&dir.data()).expect("nothing was lost");
 }
 

@@ -47,6 +47,55 @@ pub(crate) async fn decide<S: Store>(world: World<S>) {
     assert_eq!(world.store.decided([3; 16]).await.expect("read"), None);
 }
 
+/// Where nobody signs in, no person is looked for, and a person can still not be invented.
+pub(crate) async fn nobody_decides<S: Store>(world: World<S>) {
+    let mut change = world.consent(1, 0b11);
+    change.allow.as_mut().expect("allows").person = UserId::NOBODY;
+    let decided = world.decide(change).await;
+    let (connection, as_of) = (decided.connection.expect("allowed"), decided.as_of);
+    let made = world.store.connection(connection).await.expect("read").expect("stands");
+    assert_eq!((made.authorized_by, made.live), (UserId::NOBODY, true));
+    let mut redeem = world.redemption(1, connection, as_of);
+    redeem.user = UserId::NOBODY;
+    world.applied(Change::CreateFamily(redeem)).await;
+    let mut refresh = world.refresh(1, 0, connection, as_of);
+    refresh.user = UserId::NOBODY;
+    world.applied(Change::MoveFamily(refresh)).await;
+    let standing = world.store.standing(family_id(1), connection, world.app, world.customer, UserId::NOBODY).await;
+    let standing = standing.expect("read");
+    assert_eq!(
+        (standing.off, standing.cut_all, standing.family.map(|one| one.generation)),
+        (false, Position::ZERO, Some(1))
+    );
+    world.stale(Change::Switch { subject: UserId::NOBODY.into(), active: false, act: act("switched") }).await;
+    assert_eq!(world.store.person(UserId::NOBODY).await.expect("read"), None);
+    let mut unknown = world.consent(2, 0b11);
+    unknown.allow.as_mut().expect("allows").person = UserId(99);
+    world.stale(Change::Decide(unknown)).await;
+}
+
+pub(crate) async fn families_of_a_connection<S: Store>(world: World<S>) {
+    let (connection, as_of) = world.connect(1, 0b11).await;
+    let held = async || world.store.families(connection).await.expect("read");
+    assert_eq!(held().await, []);
+    assert_eq!(world.store.families(ConnectionId(99)).await.expect("read"), []);
+    for n in 1..=2 {
+        world.applied(Change::CreateFamily(world.redemption(n, connection, as_of))).await;
+    }
+    world.applied(Change::RepudiateFamily { family: family_id(1), act: act("family.repudiated") }).await;
+    world.applied(Change::MoveFamily(world.refresh(2, 0, connection, as_of))).await;
+    let seen = held().await;
+    assert_eq!(seen.iter().map(|one| one.id).collect::<Vec<_>>(), [family_id(1), family_id(2)]);
+    assert_eq!((seen[0].repudiated, seen[1].generation), (true, 1));
+    world.applied(Change::CutConnection { connection, act: act("connection.cut") }).await;
+    assert_eq!(held().await, [], "what is dead with its connection is not held");
+    let key = SubjectKey::Customer(world.customer);
+    let found = world.store.connection_of(world.app, key).await.expect("read").expect("cut, but there");
+    assert_eq!((found.id, found.live), (connection, false));
+    assert_eq!(world.store.connection_of(world.other_app, key).await.expect("read"), None);
+    assert_eq!(world.store.connection_of(world.app, SubjectKey::User(world.user)).await.expect("read"), None);
+}
+
 pub(crate) async fn decide_again<S: Store>(world: World<S>) {
     let (id, first) = world.connect(1, 0b11).await;
     let change = |transaction, scopes| Change::Decide(world.consent(transaction, scopes));

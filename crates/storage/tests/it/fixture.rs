@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use causeway_protocol::change::{Allow, Applied, CreateFamily, Decide, MoveFamily, Sweep};
+use causeway_protocol::change::{Allow, Applied, CreateFamily, Decide, Exchange, MoveFamily, Sweep};
+use causeway_protocol::legacy::{
+    Account, ApiKey, Consumer, ConsumerToken, LegacyUse, SealedSecret, TEMPORARY_LIFE, Temporary,
+};
 use causeway_protocol::records::{
     Act, App, AppStatus, ClientKind, Customer, Decided, Decision, Family, FamilyDigest, Person, Role, Session, Site,
     SubjectKey, Visibility,
@@ -12,13 +15,15 @@ use causeway_protocol::records::{
 use causeway_protocol::secret::{PasswordHash, SecretVerifier};
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{
-    AppId, Change, ConnectionId, CustomerId, FamilyId, Outcome, Position, Row, ScopeSet, SiteId, Subject, UnixTime,
-    UserId,
+    ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, Row, ScopeSet, SiteId,
+    Subject, UnixTime, UserId,
 };
-use causeway_storage::Store;
+use causeway_storage::{Page, Store};
 
 /// When everything here happens.
 pub(crate) const NOW: UnixTime = UnixTime(1_800_000_000);
+/// The day of it.
+pub(crate) const DAY: i64 = NOW.0 / 86_400;
 pub(crate) const IDLE: Seconds = Seconds(1000);
 pub(crate) const ABSOLUTE: Seconds = Seconds(5000);
 
@@ -83,9 +88,10 @@ impl<S: Store> World<S> {
     async fn picture(&self) -> String {
         let boot = self.store.boot().await.expect("boot");
         let counts = self.store.counts().await.expect("counts");
-        let all = causeway_storage::Page { after: None, limit: 500 };
+        let all = Page { after: None, limit: 500 };
         let connections = self.store.connections(None, false, all).await.expect("connections");
-        format!("{boot:?} {counts:?} {connections:?}")
+        let rest = everything_else(&self.store).await;
+        format!("{boot:?} {counts:?} {connections:?} {rest}")
     }
 
     pub(crate) async fn count(&self, table: &str) -> u64 {
@@ -179,6 +185,36 @@ impl<S: Store> World<S> {
         }
     }
 
+    pub(crate) async fn put_consumer(&self, consumer: Consumer) -> ConsumerId {
+        let key = consumer.key.clone();
+        self.applied(Change::PutConsumer(consumer, act("consumer.put"))).await;
+        self.store.consumer(&key).await.expect("read").expect("was put").consumer.id
+    }
+
+    /// An exchange of this pair by this world's app for this world's customer, acting as nobody in particular.
+    pub(crate) fn exchange(&self, n: u32, consumer: ConsumerId, scopes: u128) -> Exchange {
+        Exchange {
+            consumer,
+            allow: Allow {
+                app: self.app,
+                subject: SubjectKey::Customer(self.customer),
+                customer: self.customer,
+                person: self.other_user,
+                scopes: ScopeSet(scopes),
+            },
+            family: family(n, ConnectionId(0)),
+            max_families: 4,
+            act: act("connection.exchanged"),
+        }
+    }
+
+    pub(crate) async fn register(&self, account: Account) -> CustomerId {
+        match self.applied(Change::RegisterAccount(account, act("account.registered"))).await.row {
+            Row::Customer(customer) => customer.id,
+            row => panic!("{row:?}"),
+        }
+    }
+
     pub(crate) async fn switch(&self, subject: impl Into<Subject>, active: bool) -> Applied {
         self.applied(Change::Switch { subject: subject.into(), active, act: act("switched") }).await
     }
@@ -187,6 +223,75 @@ impl<S: Store> World<S> {
         let standing = self.store.standing(family_id(n), connection, self.app, self.customer, self.user).await;
         standing.expect("standing").family
     }
+}
+
+/// What is read by keys of this fixture, as text: small worlds only.
+pub(crate) async fn everything_else<S: Store>(store: &S) -> String {
+    let mut seen = format!("{:?}", store.legacy(DAY, Page { after: None, limit: 500 }).await.expect("report"));
+    for n in 1..=4 {
+        let page = Page { after: None, limit: 500 };
+        seen += &format!("{:?}", store.accounts(AppId(n), page).await.expect("accounts"));
+        seen += &format!("{:?}", store.logo(AppId(n)).await.expect("logo"));
+        seen += &format!("{:?}", store.has_consumer(CustomerId(n)).await.expect("read"));
+        seen += &format!("{:?}", store.consumer_by_id(ConsumerId(n)).await.expect("consumer"));
+        seen += &format!("{:?}", store.families(ConnectionId(n)).await.expect("families"));
+        for role in [Role::CustomerAdmin, Role::Member] {
+            seen += &format!("{:?}", store.first_person(CustomerId(n), role).await.expect("person"));
+        }
+        for other in 1..=4 {
+            seen += &format!("{:?}", store.exchanged(AppId(n), ConsumerId(other)).await.expect("mark"));
+        }
+    }
+    for n in 0..8 {
+        seen += &format!("{:?}", store.temporary([n; 32]).await.expect("temporary"));
+        seen += &format!("{:?}", store.consumer_token([n; 32]).await.expect("token"));
+        seen += &format!("{:?}", store.api_key([n; 32]).await.expect("key"));
+    }
+    seen
+}
+
+pub(crate) fn consumer(key: &str, customer: CustomerId) -> Consumer {
+    let secret = SealedSecret(format!("sealed secret of {key}"));
+    Consumer { id: ConsumerId(0), customer, key: key.to_owned(), secret, active: true }
+}
+
+pub(crate) fn consumer_token(n: u8, consumer: ConsumerId, user: UserId) -> ConsumerToken {
+    let secret = SealedSecret(format!("sealed secret {n}"));
+    ConsumerToken { digest: [n; 32], consumer, customer: CustomerId(1), user, secret, created_at: NOW }
+}
+
+/// Good for ten minutes.
+pub(crate) fn temporary(n: u8, consumer: ConsumerId) -> Temporary {
+    Temporary {
+        digest: [n; 32],
+        consumer,
+        secret: SealedSecret(format!("sealed temporary {n}")),
+        callback: Some("https://partner.example/oauth1".to_owned()),
+        wants_verifier: true,
+        allowed: None,
+        expires_at: NOW + TEMPORARY_LIFE,
+    }
+}
+
+pub(crate) fn account(app: AppId, id: &str) -> Account {
+    Account {
+        customer: CustomerId(0),
+        app,
+        external_id: id.to_owned(),
+        name: format!("Account {id}"),
+        timezone: "Europe/Zurich".to_owned(),
+        currency: "CHF".to_owned(),
+        created_at: NOW,
+    }
+}
+
+pub(crate) fn api_key(n: u8, customer: Option<CustomerId>, app: Option<AppId>) -> ApiKey {
+    ApiKey { id: ApiKeyId(0), digest: [n; 32], customer, app, hint: format!("{n:04}"), active: true }
+}
+
+/// Calls of today's.
+pub(crate) fn calls(consumer: ConsumerId, route: &str, calls: u64) -> LegacyUse {
+    LegacyUse { consumer, day: DAY, route: route.to_owned(), calls, last_at: NOW }
 }
 
 pub(crate) fn act(verb: &'static str) -> Act {
@@ -210,6 +315,11 @@ pub(crate) fn app(name: &str) -> App {
         secrets: vec![verifier(2), verifier(1)],
         redirect_uris: vec!["https://partner.example/callback".to_owned(), "http://127.0.0.1/cb".to_owned()],
         scopes: ScopeSet(0b1111),
+        registered_by: None,
+        home: None,
+        providers: Vec::new(),
+        logo: None,
+        review_note: String::new(),
     }
 }
 
@@ -218,8 +328,13 @@ pub(crate) fn verifier(n: u8) -> SecretVerifier {
 }
 
 pub(crate) fn customer(id: &str, sites: &[&str]) -> Customer {
-    let site =
-        |id: &&str| Site { id: SiteId(0), external_id: (*id).to_owned(), name: format!("Site {id}"), active: true };
+    let site = |id: &&str| Site {
+        id: SiteId(0),
+        external_id: (*id).to_owned(),
+        name: format!("Site {id}"),
+        active: true,
+        creator: None,
+    };
     Customer {
         id: CustomerId(0),
         external_id: id.to_owned(),
@@ -233,8 +348,10 @@ pub(crate) fn person(email: &str) -> Person {
     Person {
         id: UserId(0),
         email: email.to_owned(),
+        name: String::new(),
         role: Role::CustomerAdmin,
         customer: Some(CustomerId(1)),
+        teams: Vec::new(),
         password: PasswordHash("$argon2id$1".to_owned()),
         active: true,
     }

@@ -1,6 +1,8 @@
 //! One contract for every engine, and what only the engine on disk can prove. What a change means is tested in
 //! `protocol`; here it must be written whole, once, and never lost.
 
+mod accounts;
+mod configured;
 mod contract;
 mod disk;
 mod durable;
@@ -8,6 +10,8 @@ mod families;
 mod fixture;
 mod full_disk;
 mod growth;
+mod legacy;
+mod migrate;
 mod races;
 mod random;
 mod records;

@@ -7,7 +7,7 @@ use causeway_protocol::{Change, Outcome};
 use causeway_storage::Store;
 use tokio::sync::Barrier;
 
-use crate::fixture::World;
+use crate::fixture::{NOW, World, consumer};
 
 const CALLERS: u8 = 64;
 
@@ -41,6 +41,20 @@ pub(crate) async fn one_code<S: Store>(world: World<S>) {
     .await;
     assert_eq!(won, 1, "one code was redeemed {won} times");
     assert_eq!(world.count("families").await, 1);
+}
+
+pub(crate) async fn o1_06_one_nonce<S: Store>(world: World<S>) {
+    let world = Arc::new(world);
+    let won = race(&world, |_| Change::SpendOnce { digest: [1; 16], expires_at: NOW }).await;
+    assert_eq!(won, 1, "one nonce was used {won} times");
+}
+
+pub(crate) async fn tsm_07_one_exchange<S: Store>(world: World<S>) {
+    let consumer = world.put_consumer(consumer("ck", world.customer)).await;
+    let world = Arc::new(world);
+    let won = race(&world, |n| Change::Exchange(world.exchange(u32::from(n) + 1, consumer, 0b11))).await;
+    assert_eq!(won, 1, "one pair was exchanged {won} times");
+    assert_eq!((world.count("connections").await, world.count("families").await), (1, 1));
 }
 
 pub(crate) async fn one_refresh_token<S: Store>(world: World<S>) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ground, Store, Stored};
 use crate::keys::Place;
-use crate::reply::Tokens;
+use crate::reply::{LifeFrom, Tokens};
 
 /// One connection of a partner's account to a platform's customer. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +32,33 @@ pub struct Connection {
     pub connected_at: UnixTime,
     /// When the present tokens came.
     pub obtained: UnixTime,
-    /// When the access token ends.
-    pub access_ends: UnixTime,
+    /// When the access token ends; `None`: nobody says, so it lives until a call answers 401.
+    pub access_ends: Option<UnixTime>,
+    /// Who said so.
+    pub life_from: LifeFrom,
     /// When the refresh token ends, if that is known.
     pub refresh_ends: Option<UnixTime>,
+    /// From when on a person should be told that it ends soon (OTE-13), if its end is known.
+    pub warns_at: Option<UnixTime>,
     /// Rises with each new pair.
     pub generation: i64,
+}
+
+impl Connection {
+    /// Whether a person should connect again, soon: it works, but what renews it nears its end.
+    pub fn ends_soon(&self, now: UnixTime) -> bool {
+        self.status == Status::Connected && self.warns_at.is_some_and(|from| from <= now)
+    }
+
+    /// Whether its access token has ended, as far as anybody said.
+    pub(crate) fn access_is_over(&self, now: UnixTime) -> bool {
+        self.access_ends.is_some_and(|end| end <= now)
+    }
+
+    /// Whether its refresh token has ended, as far as anybody said.
+    pub(crate) fn refresh_is_over(&self, now: UnixTime) -> bool {
+        self.refresh_ends.is_some_and(|end| end <= now)
+    }
 }
 
 /// Does a connection work?
@@ -79,7 +100,7 @@ pub(crate) struct Live {
 }
 
 pub(super) const COLUMNS: &str = "id, platform, account, customer, sites, site, status, reason, scope, connected_at, \
-     obtained, access_ends, refresh_ends, updated, generation, access, refresh";
+     obtained, access_ends, life_from, refresh_ends, updated, generation, access, refresh";
 
 impl Store {
     /// All of them, oldest first.
@@ -89,6 +110,15 @@ impl Store {
                 db.prepare_cached(&format!("SELECT {COLUMNS} FROM connections ORDER BY id LIMIT 10000"))?;
             let rows = statement.query_map([], read)?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// By platform and account.
+    pub(crate) async fn connection_of(&self, platform: String, account: String) -> Stored<Option<Connection>> {
+        self.run(move |db, _| {
+            let sql = format!("SELECT {COLUMNS} FROM connections WHERE platform = ?1 AND account = ?2");
+            Ok(db.prepare_cached(&sql)?.query_row(params![platform, account], read).optional()?)
         })
         .await
     }
@@ -114,23 +144,7 @@ impl Store {
     ) -> Stored<Connection> {
         self.run(move |db, ground| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let id: i64 = tx.query_row(
-                "INSERT INTO connections (platform, account, sites, status, reason, scope, connected_at, obtained,
-                     access_ends, updated, generation)
-                 VALUES (?1, ?2, '[]', 1, '', '', ?3, ?3, ?3, ?3, 0)
-                 ON CONFLICT (platform, account) DO UPDATE SET connected_at = ?3
-                 RETURNING id",
-                params![platform, account, now.0],
-                |row| row.get(0),
-            )?;
-            // No scope in the reply: what was asked for was granted (RFC 6749 5.1). No refresh token: the old one is
-            // not ours to keep, it belongs to another authorization.
-            tx.execute(
-                "UPDATE connections SET scope = ?2, refresh = NULL, refresh_ends = NULL WHERE id = ?1",
-                params![id, asked],
-            )?;
-            store_pair(&tx, ground, id, &tokens, now)?;
-            tx.execute("DELETE FROM refreshes WHERE connection = ?1", [id])?;
+            let id = connect_in(&tx, ground, (&platform, &account), &asked, &tokens, now)?;
             let connection = row(&tx, id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             tx.commit()?;
             Ok(connection)
@@ -172,6 +186,15 @@ impl Store {
         .await
     }
 
+    /// What the platform calls the customer.
+    pub(crate) async fn name_customer(&self, id: i64, name: String) -> Stored<()> {
+        self.run(move |db, _| {
+            db.execute("UPDATE connections SET customer = ?2 WHERE id = ?1", params![id, name])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Which site calls are about.
     pub(crate) async fn choose_site(&self, id: i64, site: String) -> Stored<()> {
         self.run(move |db, _| {
@@ -182,6 +205,35 @@ impl Store {
     }
 }
 
+/// Makes or repairs the connection of (platform, account), in the caller's transaction. Answers its number.
+pub(super) fn connect_in(
+    db: &Db,
+    ground: &Ground,
+    of: (&str, &str),
+    asked: &str,
+    tokens: &Tokens,
+    now: UnixTime,
+) -> rusqlite::Result<i64> {
+    let id: i64 = db.query_row(
+        "INSERT INTO connections (platform, account, sites, status, reason, scope, connected_at, obtained,
+             access_ends, updated, generation)
+         VALUES (?1, ?2, '[]', 1, '', '', ?3, ?3, ?3, ?3, 0)
+         ON CONFLICT (platform, account) DO UPDATE SET connected_at = ?3
+         RETURNING id",
+        params![of.0, of.1, now.0],
+        |row| row.get(0),
+    )?;
+    // No scope in the reply: what was asked for was granted (RFC 6749 5.1). No refresh token: the old one is not ours
+    // to keep, it belongs to another authorization.
+    db.execute(
+        "UPDATE connections SET scope = ?2, refresh = NULL, refresh_ends = NULL WHERE id = ?1",
+        params![id, asked],
+    )?;
+    store_pair(db, ground, id, tokens, now)?;
+    db.execute("DELETE FROM refreshes WHERE connection = ?1", [id])?;
+    Ok(id)
+}
+
 /// Writes a new pair over the old one. A reply without a refresh token or a scope leaves the present ones.
 pub(super) fn store_pair(db: &Db, ground: &Ground, id: i64, tokens: &Tokens, now: UnixTime) -> rusqlite::Result<()> {
     let access = ground.seal(place(&id.to_be_bytes(), "access"), tokens.access.expose());
@@ -189,8 +241,17 @@ pub(super) fn store_pair(db: &Db, ground: &Ground, id: i64, tokens: &Tokens, now
     db.execute(
         "UPDATE connections SET status = 1, reason = '', updated = ?2, obtained = ?2, access_ends = ?3,
              refresh_ends = coalesce(?4, refresh_ends), scope = coalesce(?5, scope), access = ?6,
-             refresh = coalesce(?7, refresh), generation = generation + 1 WHERE id = ?1",
-        params![id, now.0, tokens.access_ends.0, tokens.refresh_ends.map(|at| at.0), tokens.scope, access, refresh],
+             refresh = coalesce(?7, refresh), life_from = ?8, generation = generation + 1 WHERE id = ?1",
+        params![
+            id,
+            now.0,
+            tokens.access_ends.unwrap_or(now).0,
+            tokens.refresh_ends.map(|at| at.0),
+            tokens.scope,
+            access,
+            refresh,
+            number(tokens.life_from)
+        ],
     )?;
     Ok(())
 }
@@ -219,6 +280,24 @@ fn place<'a>(row: &'a [u8], field: &'static str) -> Place<'a> {
     Place { table: "connections", row, field }
 }
 
+fn number(from: LifeFrom) -> i64 {
+    match from {
+        LifeFrom::Reply => 1,
+        LifeFrom::Token => 2,
+        LifeFrom::Profile => 3,
+        LifeFrom::Nobody => 4,
+    }
+}
+
+fn life_from(number: i64) -> LifeFrom {
+    match number {
+        1 => LifeFrom::Reply,
+        2 => LifeFrom::Token,
+        3 => LifeFrom::Profile,
+        _ => LifeFrom::Nobody,
+    }
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Connection> {
     let updated = UnixTime(row.get("updated")?);
     let status = match row.get::<_, i64>("status")? {
@@ -227,6 +306,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Connection> {
         _ => Status::Disconnected { at: updated },
     };
     let sites: String = row.get("sites")?;
+    let life_from = life_from(row.get("life_from")?);
+    let access_ends = UnixTime(row.get("access_ends")?);
     Ok(Connection {
         id: row.get("id")?,
         platform: row.get("platform")?,
@@ -238,8 +319,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Connection> {
         scope: row.get("scope")?,
         connected_at: UnixTime(row.get("connected_at")?),
         obtained: UnixTime(row.get("obtained")?),
-        access_ends: UnixTime(row.get("access_ends")?),
+        access_ends: (life_from != LifeFrom::Nobody).then_some(access_ends),
+        life_from,
         refresh_ends: row.get::<_, Option<i64>>("refresh_ends")?.map(UnixTime),
+        // The profile's, not the row's: `vault.rs` fills it in.
+        warns_at: None,
         generation: row.get("generation")?,
     })
 }

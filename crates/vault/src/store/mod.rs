@@ -1,8 +1,10 @@
 //! The vault's own SQLite file: connections with their tokens in envelopes, refreshes in flight, people on their way.
 //! Opening and sharing stand here; each table has a file. When to do what is `lifecycle.rs`'s and `connect.rs`'s.
 
+mod campaign;
 mod connections;
 mod connects;
+mod legacy;
 mod refreshes;
 
 use std::fs::{File, TryLockError};
@@ -13,16 +15,21 @@ use std::time::Duration;
 use causeway_protocol::{Reason, Refusal};
 use rusqlite::Connection as Db;
 
+pub(crate) use campaign::{Asking, Claimed, NOT_IN_THIS_RUN, Retry};
 pub(crate) use connections::Live;
 pub use connections::{Connection, Site, Status};
 pub(crate) use connects::Pending;
+pub(crate) use legacy::{Added, NewPair, Signer, Standing};
 pub(crate) use refreshes::{Ask, Claim};
 
 use crate::clock::{Entropy, random};
 use crate::keys::{MasterKeys, Place, is_open_to_others, private_file};
 
-const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 1;
+/// Each brings the file from one version to the next; the first makes version 1 of an empty one. Never changed once
+/// released: a new step is added.
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+/// OAuth 1.0 pairs and the journal of their exchange: only ever added to.
+const LEGACY: &str = include_str!("legacy.sql");
 const PROOF: &[u8] = b"this vault's key";
 const PROOF_PLACE: Place<'static> = Place { table: "vault", row: b"1", field: "proof" };
 
@@ -133,11 +140,14 @@ fn connect(path: &Path, alone: bool) -> rusqlite::Result<Db> {
          PRAGMA trusted_schema = OFF;",
     )?;
     let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    match tx.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))? {
-        0 => tx.execute_batch(SCHEMA)?,
-        VERSION => {}
-        _ => return Err(rusqlite::Error::InvalidParameterName("made by a newer program".to_owned())),
+    let version: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let missing = usize::try_from(version).ok().and_then(|version| STEPS.get(version..));
+    let newer = || rusqlite::Error::InvalidParameterName("made by a newer program".to_owned());
+    for step in missing.ok_or_else(newer)? {
+        tx.execute_batch(step)?;
     }
+    tx.pragma_update(None, "user_version", STEPS.len() as i64)?;
+    tx.execute_batch(LEGACY)?;
     if alone {
         // Whoever held these is dead. The keys stay: their refreshes may have been answered.
         tx.execute("UPDATE refreshes SET lease_ends = 0", [])?;

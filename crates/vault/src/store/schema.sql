@@ -1,5 +1,4 @@
--- The vault's tables. Growth: one row a connection, at most one refresh a connection, connects live ten minutes.
-PRAGMA user_version = 1;
+-- The vault's tables, version 1; `schema-2.sql` and on change them. Growth: one row a connection, at most one refresh a connection, connects live ten minutes.
 
 -- Proves at start that the key file is this vault's.
 CREATE TABLE vault (id INTEGER PRIMARY KEY CHECK (id = 1), proof BLOB NOT NULL) STRICT;

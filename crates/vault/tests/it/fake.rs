@@ -33,6 +33,8 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) headers: HashMap<String, String>,
     pub(crate) form: HashMap<String, String>,
+    /// As it came.
+    pub(crate) body: String,
 }
 
 #[derive(Default)]
@@ -231,5 +233,6 @@ async fn read(request: Request<Incoming>) -> Result<Seen, hyper::Error> {
     let headers =
         head.headers.iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap_or_default().to_owned())).collect();
     let form = form_urlencoded::parse(&body).into_owned().collect();
-    Ok(Seen { line: format!("{} {}", head.method, head.uri), path: head.uri.path().to_owned(), headers, form })
+    let (line, path) = (format!("{} {}", head.method, head.uri), head.uri.path().to_owned());
+    Ok(Seen { line, path, headers, form, body: String::from_utf8_lossy(&body).into_owned() })
 }

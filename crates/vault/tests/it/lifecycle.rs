@@ -2,7 +2,7 @@
 
 use causeway_protocol::Reason;
 use causeway_vault::timeline::{Outcome, StepKind};
-use causeway_vault::{ApiRequest, Method, Status};
+use causeway_vault::{ApiRequest, Method, Revocation, Status};
 use tokio::net::TcpListener;
 
 use super::fake::Fault;
@@ -172,7 +172,7 @@ async fn core_28_disconnecting_revokes_and_deletes() {
     let world = World::new().await;
     let vault = world.vault();
     let id = connect(&vault).await.id;
-    assert!(vault.disconnect(id).await.unwrap());
+    assert_eq!(vault.disconnect(id).await.unwrap(), Revocation::Done);
     assert_eq!(world.fake.seen("/revoke")[0].form["token"], "ts_rt_refresh-number-0001");
     assert_eq!(vault.connection(id).await.unwrap().status, Status::Disconnected { at: vault.now() });
     assert_eq!(vault.tokens(id).await.unwrap(), None);
@@ -186,7 +186,7 @@ async fn core_28_disconnecting_survives_a_failing_revoke() {
     let vault = world.vault();
     let id = connect(&vault).await.id;
     world.fake.say("/revoke", 500, "");
-    assert!(!vault.disconnect(id).await.unwrap());
+    assert_eq!(vault.disconnect(id).await.unwrap(), Revocation::Failed);
     assert_eq!(vault.tokens(id).await.unwrap(), None);
     assert_eq!(connect(&vault).await.id, id, "connecting again repairs the same one");
 }

@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall say where")]
 
 mod connect;
+mod dialects;
+mod ends;
 mod fake;
 mod kill;
 mod lifecycle;
 mod refresh;
 mod store;
 mod world;
+mod legacy;
+mod migrate;
+mod provider;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use causeway_protocol::Reason;
-use causeway_vault::Status;
+use causeway_vault::{LifeFrom, Status};
 use rusqlite::Connection as Db;
 
 use super::fake::Fault;
@@ -14,9 +14,9 @@ async fn core_21_refresh_comes_before_the_access_token_ends() {
     let world = World::new().await;
     let vault = world.vault();
     let id = connect(&vault).await.id;
-    let renews = vault.tokens(id).await.unwrap().unwrap().renews;
+    let renews = vault.tokens(id).await.unwrap().unwrap().renews.unwrap();
     let connection = vault.connection(id).await.unwrap();
-    let ahead = connection.access_ends.since(renews).0;
+    let ahead = connection.access_ends.unwrap().since(renews).0;
     assert!((300..=360).contains(&ahead), "five minutes ahead, and a jitter: {ahead}");
     world.clock.advance((renews.since(vault.now()).0 - 1) as u64);
     vault.call(id, &leads()).await.unwrap();
@@ -256,7 +256,8 @@ async fn core_25_a_reply_without_a_life_has_the_profiles_default() {
     let vault = world.vault();
     let connection = connect(&vault).await;
     let default = vault.platform("tripleseat").unwrap().profile.partner.default_access_life;
-    assert_eq!(connection.access_ends.since(connection.obtained), default);
+    assert_eq!(connection.access_ends.map(|end| end.since(connection.obtained)), default);
+    assert_eq!(connection.life_from, LifeFrom::Profile);
 }
 
 #[tokio::test]

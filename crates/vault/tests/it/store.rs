@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::{Mutex, OnceLock};
 
+use causeway_protocol::time::Seconds;
 use causeway_vault::{Limits, MasterKeys, Vault};
 
 use super::world::{CLIENT_SECRET, KEY, Seeded, World, connect, leads};
@@ -14,13 +15,16 @@ fn contains(bytes: &[u8], what: &str) -> bool {
 #[tokio::test]
 async fn core_20_tokens_are_encrypted_and_their_ends_scope_and_status_are_kept() {
     let world = World::new().await;
-    let vault = world.vault();
+    let mut platform = world.platform();
+    platform.profile.partner.refresh_life = Some(Seconds(365 * 86_400));
+    platform.profile.partner.refresh_slides = true;
+    let vault = world.vault_of(platform);
     let connection = connect(&vault).await;
     vault.begin("tripleseat", "main", "s").await.unwrap();
     vault.refresh_now(connection.id).await.unwrap();
     vault.call(connection.id, &leads()).await.unwrap();
     let connection = vault.connection(connection.id).await.unwrap();
-    assert_eq!(connection.access_ends.since(connection.obtained).0, 7200);
+    assert_eq!(connection.access_ends.unwrap().since(connection.obtained).0, 7200);
     assert_eq!(connection.refresh_ends.unwrap().since(connection.obtained).0, 365 * 86_400);
     assert_eq!(connection.scope, "leads:read events:read");
     let bytes = world.store_bytes();

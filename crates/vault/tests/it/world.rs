@@ -116,11 +116,22 @@ pub(crate) fn platform(base: &str) -> Platform {
         profile: profile::shipped("tripleseat").unwrap(),
         login_url: base.to_owned(),
         api_url: base.to_owned(),
+        token_url: None,
         issuer: base.to_owned(),
         client_id: "acme-booking".to_owned(),
         client_secret: Some(Secret::new(CLIENT_SECRET)),
         redirect_uri: "http://localhost:8080/callback/tripleseat".to_owned(),
         scopes: vec!["leads:read".to_owned(), "events:read".to_owned()],
+    }
+}
+
+/// A shipped platform that the fake plays: what it says stands in the test.
+pub(crate) fn shipped(world: &World, key: &str) -> Platform {
+    Platform {
+        profile: profile::shipped(key).unwrap(),
+        redirect_uri: format!("http://localhost:8080/callback/{key}"),
+        scopes: Vec::new(),
+        ..platform(&world.fake.base)
     }
 }
 
@@ -143,6 +154,14 @@ pub(crate) async fn try_connect(vault: &Vault, back: &[(&str, &str)]) -> Result<
     let mut pairs = vec![("state", state.as_str()), ("iss", issuer.as_str())];
     pairs.extend(back);
     vault.finish("tripleseat", Some("session-1"), &query(&pairs)).await
+}
+
+/// The same at any platform, for any account.
+pub(crate) async fn connect_at(vault: &Vault, platform: &str, account: &str) -> Result<Connection, Refusal> {
+    let url = vault.begin(platform, account, "session-1").await?;
+    let (state, issuer) = (parameter(&url, "state"), vault.platform(platform).unwrap().issuer.clone());
+    let pairs = [("state", state.as_str()), ("iss", issuer.as_str()), ("code", "good-code")];
+    vault.finish(platform, Some("session-1"), &query(&pairs)).await
 }
 
 pub(crate) async fn connect(vault: &Vault) -> Connection {

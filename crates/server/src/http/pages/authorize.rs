@@ -9,7 +9,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
 use super::browser::Visitor;
-use super::{consent, form, refused, sign_in, signed_in, with_cookie};
+use super::{consent, form, go_back, refused, sign_in, signed_in, with_cookie};
 use crate::flows::authorize::{self, ANOTHER, Answer, Shown};
 use crate::flows::session::SignedIn;
 use crate::http::reply;
@@ -45,6 +45,7 @@ pub(super) fn reply_to(edge: &Shared, parts: &Parts, answer: Answer, who: Option
     match answer {
         Answer::Return(url) => reply::see_other(&url),
         Answer::SignIn(first) => sign_in::ask(edge, parts, Some(first), who, sign_in::Tried::default()),
+        Answer::GoBack(back) => go_back::ask(edge, parts, &back),
         Answer::Ask(question) => consent::ask(edge, parts, &question),
     }
 }

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_protocol::seal::sha256;
+use causeway_protocol::time::Seconds;
 use causeway_protocol::{Reason, Refusal};
 use http::header::{COOKIE, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -22,6 +23,7 @@ pub struct Visitor {
     names: Names,
     browser: Option<String>,
     session: Option<String>,
+    visit: Option<String>,
 }
 
 /// Cookie names (CONTRACTS, "Where we stand on the network"). Cookies do not know ports, so the platform's key is in
@@ -30,6 +32,7 @@ pub struct Visitor {
 struct Names {
     browser: String,
     session: String,
+    visit: String,
     secure: bool,
 }
 
@@ -38,7 +41,8 @@ impl Names {
         let (key, secure) = (&node.profile.key, !is_plain_loopback(&node.origins.login));
         // `__Host-`: the browser takes it only with Secure and Path=/, without Domain, so no sub-domain can plant one.
         let prefix = if secure { "__Host-" } else { "" };
-        Self { browser: format!("{prefix}{key}_browser"), session: format!("{prefix}{key}_session"), secure }
+        let name = |what: &str| format!("{prefix}{key}_{what}");
+        Self { browser: name("browser"), session: name("session"), visit: name("visit"), secure }
     }
 }
 
@@ -59,12 +63,23 @@ impl Visitor {
         let names = Names::of(node);
         let browser = cookie(headers, &names.browser).filter(|value| value.len() == BROWSER_LENGTH).map(str::to_owned);
         let session = cookie(headers, &names.session).map(str::to_owned);
-        Self { names, browser, session }
+        let visit = cookie(headers, &names.visit).map(str::to_owned);
+        Self { names, browser, session, visit }
     }
 
     /// The session cookie's value.
     pub fn session(&self) -> Option<&str> {
         self.session.as_deref()
+    }
+
+    /// The cookie of a visit to the mini-app.
+    pub fn visit(&self) -> Option<&str> {
+        self.visit.as_deref()
+    }
+
+    /// The cookie of a new visit.
+    pub fn enter(&self, sealed: &str, life: Seconds) -> Option<HeaderValue> {
+        self.set(&self.names.visit, sealed, &format!("; Max-Age={}", life.0.max(1)))
     }
 
     /// What forms are bound to; a browser without the cookie owns no form.

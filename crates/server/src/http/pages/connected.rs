@@ -3,16 +3,17 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use causeway_protocol::{ConnectionId, Reason, ScopeSet};
+use causeway_protocol::records::Customer;
+use causeway_protocol::{ConnectionId, CustomerId, Reason, ScopeSet};
 use http::request::Parts;
 
 use super::browser::{Visitor, same_origin};
 use super::consent::{lower, permissions, sites};
 use super::refused::support;
-use super::views::{Connected, Connection, Health, May, Row};
-use super::{FormEnds, card, form, frame_of, page, path_part, refused, sign_in, signed_in, words};
+use super::views::{Connected, Connection, Health, LegacyNote, May, Row, Tab};
+use super::{FormEnds, card, form, page, path_part, refused, sign_in, signed_frame, signed_in, words};
 use crate::flows::authorize::Shown;
-use crate::flows::connected::{self, Cutter, Listed};
+use crate::flows::connected::{self, Cutter, Listed, Whose};
 use crate::flows::session::SignedIn;
 use crate::http::reply::{self, Kind};
 use crate::shared::{Edge, Shared};
@@ -20,20 +21,21 @@ use crate::shared::{Edge, Shared};
 /// So many permissions are named in a row.
 const NAMED: usize = 2;
 
-/// The list: `?after=ID` for the next page, `?disconnected=ID` right after a cut.
+/// The list: `?account=NUMBER` of another account than the own one, `?after=ID` for the next page, `?disconnected=ID` right
+/// after a cut.
 pub async fn list(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let answered = async {
         let Some(who) = visitor(&edge, &parts).await? else { return Ok(sign_in_first(&edge, &parts)) };
-        let cutter = connected::cutter(&edge.node, &who).await?;
+        let whose = number(&parts, "account").map_or(Whose::First, |number| Whose::Account(CustomerId(number)));
+        let cutter = connected::cutter(&edge.node, &who, whose).await?;
         let after = number(&parts, "after");
         let (rows, more) = cutter.list(&edge.node, after.map(ConnectionId)).await?;
         let gone = match number(&parts, "disconnected") {
             Some(id) => cutter.name_of_cut(&edge.node, ConnectionId(id)).await.unwrap_or_default(),
             None => None,
         };
-        let apps = &edge.node.profile.endpoints.connected_apps;
-        let last = rows.last().filter(|_| more).map(|row| format!("{apps}?after={}", row.connection.id));
+        let last = rows.last().filter(|_| more).map(|row| list_of(&edge, &cutter, "after", row.connection.id));
         let view = Connected {
             frame: signed_frame(&edge, &parts, &who),
             customer: words::name(&cutter.customer.name),
@@ -43,13 +45,49 @@ pub async fn list(State(edge): State<Edge>, request: Request) -> Response {
             },
             rows: rows.iter().map(|listed| row(&edge, &cutter, listed)).collect(),
             gone: gone.as_deref().map(words::name),
+            accounts: accounts(&edge, &cutter),
             later: after.is_some(),
+            first: address(&edge, &cutter, &cutter.customer),
             next: last,
             support: support(&edge.node.profile, true),
+            legacy: legacy(&edge, &cutter).await?,
         };
         Ok::<_, Shown>(page(Kind::Ok, &view, FormEnds::Here))
     };
     answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))
+}
+
+/// The address of an account's list. The own one's is the plain one.
+fn address(edge: &Shared, cutter: &Cutter, account: &Customer) -> String {
+    let apps = &edge.node.profile.endpoints.connected_apps;
+    let first = cutter.accounts.first().is_none_or(|first| first.id == account.id);
+    if first { apps.clone() } else { format!("{apps}?account={}", account.id) }
+}
+
+/// The address of the list with one parameter more.
+fn list_of(edge: &Shared, cutter: &Cutter, name: &str, id: ConnectionId) -> String {
+    let list = address(edge, cutter, &cutter.customer);
+    let join = if list.contains('?') { '&' } else { '?' };
+    format!("{list}{join}{name}={id}")
+}
+
+/// What a person who also runs teams switches between; nothing for anybody else.
+fn accounts(edge: &Shared, cutter: &Cutter) -> Vec<Tab> {
+    let tab = |account: &Customer| Tab {
+        href: address(edge, cutter, account),
+        text: words::name(&account.name),
+        here: account.id == cutter.customer.id,
+    };
+    if cutter.accounts.len() > 1 { cutter.accounts.iter().map(tab).collect() } else { Vec::new() }
+}
+
+/// Says that OAuth 1.0 ends, or has ended, to a customer that still has a key of it (TSM-16).
+async fn legacy(edge: &Shared, cutter: &Cutter) -> Result<Option<LegacyNote>, Shown> {
+    let Some(rules) = edge.node.profile.oauth1.as_ref() else { return Ok(None) };
+    let Some(sentence) = words::legacy(rules, edge.node.now()) else { return Ok(None) };
+    let has_one = cutter.signs_with_oauth1(&edge.node).await?;
+    let guide = rules.guide.clone().filter(|guide| guide.starts_with("https://"));
+    Ok(has_one.then_some(LegacyNote { sentence, guide }))
 }
 
 /// One connection, with the button.
@@ -57,14 +95,16 @@ pub async fn show(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let answered = async {
         let Some(who) = visitor(&edge, &parts).await? else { return Ok(sign_in_first(&edge, &parts)) };
-        let cutter = connected::cutter(&edge.node, &who).await?;
-        let listed = cutter.find(&edge.node, parse(path_part(&parts, 0))?).await?;
+        let id = parse(path_part(&parts, 0))?;
+        let cutter = connected::cutter(&edge.node, &who, Whose::Of(id)).await?;
+        let listed = cutter.find(&edge.node, id).await?;
         let profile = &edge.node.profile;
         let sites = sites(profile, &cutter.customer);
         let life = profile.token.refresh_life;
         let view = Connection {
             frame: signed_frame(&edge, &parts, &who),
             customer: words::name(&cutter.customer.name),
+            list: address(&edge, &cutter, &cutter.customer),
             row: row(&edge, &cutter, &listed),
             may: may(&edge, &listed),
             sites_title: sites.title,
@@ -90,9 +130,9 @@ pub async fn disconnect(State(edge): State<Edge>, request: Request) -> Response 
         if !who.owns(fields.require("token")?, &deed(id)) {
             return Err(Reason::FormForeign.into());
         }
-        connected::cutter(&edge.node, &who).await?.cut(&edge.node, id).await?;
-        let apps = &edge.node.profile.endpoints.connected_apps;
-        Ok::<_, Shown>(reply::see_other(&format!("{apps}?disconnected={id}")))
+        let cutter = connected::cutter(&edge.node, &who, Whose::Of(id)).await?;
+        cutter.cut(&edge.node, id).await?;
+        Ok::<_, Shown>(reply::see_other(&list_of(&edge, &cutter, "disconnected", id)))
     };
     answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))
 }
@@ -104,12 +144,6 @@ async fn visitor(edge: &Shared, parts: &Parts) -> Result<Option<SignedIn>, Shown
 /// The sign-in page in place of this one; signing in leads to the list.
 fn sign_in_first(edge: &Shared, parts: &Parts) -> Response {
     sign_in::ask(edge, parts, None, None, sign_in::Tried::default())
-}
-
-fn signed_frame(edge: &Shared, parts: &Parts, who: &SignedIn) -> super::views::Frame {
-    let mut frame = frame_of(edge, parts);
-    frame.person = Some(words::name(&who.person.email));
-    frame
 }
 
 fn deed(id: ConnectionId) -> String {

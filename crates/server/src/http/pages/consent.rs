@@ -4,15 +4,15 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use causeway_protocol::profile::{Profile, ScopeGroup, ScopeWord, SubjectRule};
-use causeway_protocol::records::{Customer, Decision, Role};
+use causeway_protocol::records::{Customer, Decision, Person, Role};
 use causeway_protocol::scope::covers;
-use causeway_protocol::{Reason, Refusal, ScopeSet, Scopes};
+use causeway_protocol::{CustomerId, Reason, Refusal, ScopeSet, Scopes};
 use http::request::Parts;
 
 use super::browser::{Visitor, same_origin};
-use super::views::{Consent, Hindered, Line, May};
+use super::views::{Choice, Consent, Hindered, Line, May};
 use super::{FormEnds, card, form, frame_of, page, problem, refused, signed_in, words};
-use crate::flows::authorize::{self, Question, Shown};
+use crate::flows::authorize::{self, Asked, Question, Shown};
 use crate::http::reply::{self, Kind};
 use crate::shared::{Edge, Shared};
 
@@ -37,14 +37,23 @@ fn consent(edge: &Shared, parts: &Parts, question: &Question, customer: &Custome
     let may = permissions(profile, &edge.node.held.scopes(), question.request.scopes);
     let life = profile.token.refresh_life;
     let personal = profile.policy.subject == SubjectRule::User;
+    let choices = choices(profile, question);
+    // What may still change is not said as if it were settled.
+    let (whose, sites) = match choices.is_empty() {
+        true => (words::name(&customer.name), sites),
+        false => ("the account that you choose".to_owned(), Sites::default()),
+    };
     Consent {
         frame: frame_of(edge, parts),
         app: card(&question.app, profile),
-        wants: wants(&may, &words::name(&customer.name), &sites.title),
-        person: words::name(&question.person.email),
-        role: role(question.person.role),
+        wants: wants(&may, &whose, &sites.title),
+        person: asked_name(question),
+        account: account_id(question),
+        role: question.asked.person().and_then(|person| role_in(person, customer.id)).map_or("", role),
         customer: words::name(&customer.name),
         personal,
+        own: profile.policy.teams && question.asked.person().is_some_and(|p| p.customer == Some(customer.id)),
+        choices,
         another: question.another.clone(),
         sites_title: sites.title,
         sites: sites.names,
@@ -68,7 +77,8 @@ fn hindered(edge: &Shared, parts: &Parts, question: &Question, refusal: &Refusal
     Hindered {
         frame: frame_of(edge, parts),
         app: card(&question.app, &edge.node.profile),
-        person: words::name(&question.person.email),
+        person: asked_name(question),
+        account: account_id(question),
         title,
         problem: problem(refusal),
         another: question.another.clone(),
@@ -76,7 +86,56 @@ fn hindered(edge: &Shared, parts: &Parts, question: &Question, refusal: &Refusal
     }
 }
 
+/// The accounts that may be chosen; none where there is but one.
+fn choices(profile: &Profile, question: &Question) -> Vec<Choice> {
+    let Some(person) = question.asked.person().filter(|_| question.choices.len() > 1) else { return Vec::new() };
+    let choice = |customer: &Customer| {
+        let about = match role_in(person, customer.id) {
+            _ if person.customer == Some(customer.id) => "Your own account".to_owned(),
+            Some(part) => format!("Team: you are {}", article(role(part))),
+            None => "Team".to_owned(),
+        };
+        let sites = sites(profile, customer).title;
+        Choice {
+            number: customer.id.to_string(),
+            name: words::name(&customer.name),
+            about: if sites.is_empty() { about } else { format!("{about}, {sites}") },
+        }
+    };
+    question.choices.iter().map(choice).collect()
+}
+
+/// What a person is at a customer.
+fn role_in(person: &Person, customer: CustomerId) -> Option<Role> {
+    let team = person.teams.iter().find(|team| team.customer == customer).map(|team| team.role);
+    if person.customer == Some(customer) { Some(person.role) } else { team }
+}
+
+/// "an administrator"
+fn article(noun: &str) -> String {
+    let noun = lower(noun);
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+/// Who is asked, as pages name them.
+fn asked_name(question: &Question) -> String {
+    match &question.asked {
+        Asked::Person(person) => words::name(&person.email),
+        Asked::Nobody(account) => words::name(&account.name),
+    }
+}
+
+/// The account's id, where nobody signs in.
+fn account_id(question: &Question) -> String {
+    match &question.asked {
+        Asked::Person(_) => String::new(),
+        Asked::Nobody(account) => words::name(&account.external_id),
+    }
+}
+
 /// A customer's active sites as pages name them.
+#[derive(Default)]
 pub(super) struct Sites {
     /// "2 sites"; empty where the platform has none.
     pub(super) title: String,
@@ -173,7 +232,8 @@ pub async fn submit(State(edge): State<Edge>, request: Request) -> Response {
             _ => return Err(Reason::ParameterMalformed.about("decision").into()),
         };
         let who = signed_in(&edge, &visitor).await?;
-        authorize::decide(&edge.node, sealed, decision, visitor.browser(), who.as_ref()).await
+        let chosen = fields.get("account")?;
+        authorize::decide(&edge.node, sealed, decision, chosen, visitor.browser(), who.as_ref()).await
     };
     match answered.await {
         Ok(url) => reply::see_other(&url),

@@ -5,11 +5,18 @@
 //! To add a page: a struct in `views`, a template in `templates/`, a sample in `samples`, a handler, a line in
 //! `router`.
 
+pub mod apps;
+pub mod account_views;
+pub mod accounts;
 pub mod authorize;
 pub mod browser;
 pub mod connected;
 pub mod consent;
+pub mod legacy;
+pub mod go_back;
 pub mod look;
+pub mod mini_app;
+pub mod oauth1;
 pub mod refused;
 pub mod samples;
 pub mod sign_in;
@@ -22,7 +29,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use causeway_protocol::params::Params;
 use causeway_protocol::profile::Profile;
-use causeway_protocol::records::App;
+use causeway_protocol::records::{App, Person, Role};
 use causeway_protocol::{Reason, Refusal};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
@@ -33,7 +40,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use self::browser::Visitor;
 use self::look::Look;
-use self::views::{AppCard, Frame, Problem};
+use self::views::{AppCard, Frame, Problem, Tab};
 use super::reply::Kind;
 use super::{body, headers, reply};
 use crate::flows::session::{self, SignedIn};
@@ -43,10 +50,18 @@ use crate::shared::{Edge, Shared};
 pub async fn home(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     match signed_in(&edge, &Visitor::of(&edge.node, &parts.headers)).await {
-        Ok(Some(_)) => reply::see_other(&edge.node.profile.endpoints.connected_apps),
+        Ok(Some(who)) => reply::see_other(landing(&edge.node.profile, &who.person, false)),
         Ok(None) => reply::see_other("/sign-in"),
         Err(refusal) => refused::page(&edge, &parts, refusal),
     }
+}
+
+/// Where somebody arrives after signing in: at the apps that they connected, or at those that they make.
+fn landing<'a>(profile: &'a Profile, person: &Person, apps_first: bool) -> &'a str {
+    let connects = profile.policy.cutters.contains(&person.role);
+    let makes = crate::flows::apps::may_register(profile, person);
+    let paths = &profile.endpoints;
+    if makes && (apps_first || !connects) { &paths.apps } else { &paths.connected_apps }
 }
 
 /// The style sheet, the colours, the mark: each under the hash of its content.
@@ -160,6 +175,7 @@ pub fn frame(profile: &Profile, look: &Look, request_id: &str) -> Frame {
         brand: look.brand.name.clone(),
         icon: look.icon.name.clone(),
         person: None,
+        tabs: Vec::new(),
         apps_path: profile.endpoints.connected_apps.clone(),
         request_id: request_id.to_owned(),
     }
@@ -169,12 +185,37 @@ fn frame_of(edge: &Shared, parts: &Parts) -> Frame {
     frame(&edge.node.profile, &edge.look, &headers::request_id(parts))
 }
 
+/// The same for a page on which somebody is signed in, with the ways to the other pages.
+fn signed_frame(edge: &Shared, parts: &Parts, who: &SignedIn) -> Frame {
+    let (profile, person) = (&edge.node.profile, &who.person);
+    let title = profile.registration.title.rsplit('>').next().unwrap_or_default().trim();
+    let connects = profile.policy.cutters.contains(&person.role);
+    let all = [
+        (connects, profile.endpoints.connected_apps.as_str(), "Connected apps"),
+        (crate::flows::apps::may_register(profile, person), profile.endpoints.apps.as_str(), title),
+        (person.role == Role::Staff && profile.oauth1.is_some(), legacy::PATH, "OAuth 1.0"),
+    ];
+    let path = parts.uri.path();
+    let under = |href: &str| path.strip_prefix(href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let tab = |href: &str, text: &str| Tab { href: href.to_owned(), text: text.to_owned(), here: under(href) };
+    let tabs: Vec<Tab> = all.iter().filter(|(may, ..)| *may).map(|(_, href, text)| tab(href, text)).collect();
+    Frame {
+        person: Some(words::name(&person.email)),
+        tabs: if tabs.len() > 1 { tabs } else { Vec::new() },
+        ..frame_of(edge, parts)
+    }
+}
+
 /// An app as pages show it.
 fn card(app: &App, profile: &Profile) -> AppCard {
     let info = url::Url::parse(&app.info_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     AppCard {
         name: words::name(&app.name),
         initial: words::initial(&app.name),
+        logo: app
+            .logo
+            .map(|digest| format!("/logos/{}/{}", app.id, crate::flows::apps::logo_name(digest)))
+            .unwrap_or_default(),
         owner: words::name(&app.owner),
         description: words::paragraph(&app.description),
         info: info.and_then(|url| url.host_str().map(words::name)).unwrap_or_default(),

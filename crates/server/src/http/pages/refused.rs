@@ -21,6 +21,7 @@ pub fn page(edge: &Shared, parts: &Parts, shown: impl Into<Shown>) -> Response {
     let apps = profile.endpoints.connected_apps.clone();
     let way = match (again, refusal.reason) {
         (Some(href), _) => Way { href, text: "Look at the request again" },
+        (None, Reason::NoSuchApp | Reason::TooManyApps) => Way { href: profile.endpoints.apps.clone(), text: "See the apps" },
         (None, Reason::NoSuchConnection) => Way { href: apps, text: "See connected apps" },
         (None, Reason::NotAllowedHere | Reason::NoCustomer) => Way { href: "/sign-out".to_owned(), text: "Sign out" },
         (None, _) => Way { href: "/".to_owned(), text: "Go to your account" },
@@ -76,6 +77,9 @@ fn words_of(reason: Reason) -> Words {
         AppPrivate => ("This app is private", "Nothing was shared."),
         NoCustomer => ("There is nothing to connect here", ""),
         NoSuchConnection => ("This connection is gone", ""),
+        NoSuchApp => ("There is no such app here", ""),
+        AppChanged => ("Somebody was faster", "Nothing was saved."),
+        TooManyApps => ("No more apps fit here", "Nothing was saved."),
         NoSuchPage => ("Page not found", ""),
         MethodNotAllowed => ("This page works another way", "Nothing was done."),
         SignInNeeded => ("Please sign in again", "Your session has ended. Nothing was shared."),

@@ -34,7 +34,12 @@ pub fn all(profile: &Profile) -> Vec<Sample> {
     pages.extend(kind.asked());
     pages.extend(kind.refused());
     pages.extend(kind.connected());
+    pages.extend(kind.oauth1());
+    pages.extend(kind.legacy());
+    pages.extend(kind.apps(kind.app()).all());
     pages.extend(cruel.hostile());
+    pages.extend(cruel.apps(cruel.card(cruel.names.app, false)).hostile());
+    pages.extend(cruel.oauth1().into_iter().skip(1).take(1).map(|(_, html)| ("oauth1-consent-hostile", html)));
     pages
 }
 
@@ -94,6 +99,7 @@ impl Maker<'_> {
         AppCard {
             name: words::name(name),
             initial: words::initial(name),
+            logo: String::new(),
             owner: words::name(owner),
             description: words::paragraph("Turns web enquiries into leads, and keeps your calendar in step."),
             info: "acme-booking.example".to_owned(),
@@ -144,9 +150,12 @@ impl Maker<'_> {
             app,
             wants: format!("see and change data of {} at {sites_title}", words::name(self.names.customer)),
             person: words::name(self.names.person),
+            account: String::new(),
             role: "Administrator",
             customer: words::name(self.names.customer),
             personal: false,
+            own: false,
+            choices: Vec::new(),
             another: "/oauth2/authorize?client_id=acme&prompt=select_account".to_owned(),
             sites_title,
             sites: self.names.sites.iter().map(|site| words::name(site)).collect(),
@@ -161,11 +170,28 @@ impl Maker<'_> {
         }
     }
 
+    /// The same for somebody who helps to run two teams.
+    fn choosing(&self, consent: Consent) -> Consent {
+        let choice = |number: &str, name: &str, about: &str| Choice {
+            number: number.to_owned(),
+            name: words::name(name),
+            about: about.to_owned(),
+        };
+        let choices = vec![
+            choice("7", self.names.person, "Your own account"),
+            choice("12", self.names.customer, "Team: you are an administrator"),
+            choice("31", "Night shift", "Team: you are an administrator"),
+        ];
+        let wants = "see and change data of the account that you choose".to_owned();
+        Consent { wants, choices, own: true, sites: Vec::new(), sites_title: String::new(), ..consent }
+    }
+
     fn hindered(&self, title: &'static str, reason: Reason) -> Hindered {
         Hindered {
             frame: self.frame(),
             app: self.app(),
             person: words::name(self.names.person),
+            account: String::new(),
             title,
             problem: problem(reason),
             another: "/oauth2/authorize?client_id=acme&prompt=select_account".to_owned(),
@@ -177,6 +203,7 @@ impl Maker<'_> {
         vec![
             ("consent", render(&self.consent(self.app(), self.may(2)))),
             ("consent-unverified", render(&self.consent(self.young(), self.may(1)))),
+            ("consent-choose", render(&self.choosing(self.consent(self.app(), self.may(2))))),
             ("hindered", render(&self.hindered("An administrator has to do this", Reason::NotApprover))),
         ]
     }
@@ -224,14 +251,17 @@ impl Maker<'_> {
             frame: self.signed_frame(),
             customer: words::name(self.names.customer),
             sites_word: words::sentence(&self.profile.brand.sites_word),
+            accounts: Vec::new(),
             rows,
             gone: None,
             later: false,
+            first: self.profile.endpoints.connected_apps.clone(),
             next: None,
             support: Support {
                 text: "help.harbour.example".to_owned(),
                 href: Some("https://help.harbour.example".to_owned()),
             },
+            legacy: None,
         }
     }
 
@@ -239,6 +269,7 @@ impl Maker<'_> {
         Connection {
             frame: self.signed_frame(),
             customer: words::name(self.names.customer),
+            list: self.profile.endpoints.connected_apps.clone(),
             sites_title: row.sites.clone(),
             row,
             may,
@@ -258,13 +289,87 @@ impl Maker<'_> {
             Row { since: at(40), ..self.row(self.card(("Tablewise", "Tablewise Inc."), true), fresh, None) },
         ];
         let gone = Connected { gone: Some("LeadSpark".to_owned()), ..self.list(rows[..1].to_vec()) };
+        let tab = |href: &str, text: &str, here| Tab { href: href.to_owned(), text: words::name(text), here };
+        let tabs = || vec![tab("/apps", self.names.person, false), tab("/apps?account=12", self.names.customer, true)];
+        let of_team = Connected { accounts: tabs(), ..self.list(rows[..1].to_vec()) };
         vec![
+            ("connected-team", render(&of_team)),
             ("connected-gone", render(&gone)),
             ("connected-none", render(&self.list(Vec::new()))),
             ("connection", render(&self.one(rows[0].clone(), self.may(2)))),
             ("connection-paused", render(&self.one(rows[1].clone(), self.may(1)))),
+            ("connected-legacy", render(&Connected { legacy: Some(self.legacy_note()), ..self.list(rows.clone()) })),
             ("connected", render(&self.list(rows))),
         ]
+    }
+
+    fn legacy(&self) -> Vec<Sample> {
+        let row = |key: &str, calls, exchanges, last| LegacyRow {
+            customer: words::name(self.names.customer),
+            customer_id: "4100".to_owned(),
+            key: words::name(key),
+            active: true,
+            extended: None,
+            calls,
+            route: if calls > 0 { "GET /leads".to_owned() } else { String::new() },
+            last,
+            exchanges,
+        };
+        let rows = vec![
+            row("harbour-4f81c0de77", 18_204, 0, at(40)),
+            LegacyRow { extended: Some("2026-09-30".to_owned()), ..row("mill-91b2", 12, 1, at(86_400)) },
+            LegacyRow { active: false, ..row("old-mill-2014", 0, 0, None) },
+        ];
+        let totals = crate::flows::legacy::Totals { active: 2, calling: 2, left: 1, exchanged: 1, more: false };
+        let ends = "It ends on 2026-07-01.".to_owned();
+        let frame = self.signed_frame();
+        let full = Legacy { frame, ends, days: 30, totals, rows, later: false, next: None };
+        let empty = Legacy { totals: Default::default(), rows: Vec::new(), ..full.clone() };
+        vec![("legacy", render(&full)), ("legacy-empty", render(&empty))]
+    }
+
+    fn legacy_note(&self) -> LegacyNote {
+        let sentence = "Some of your integrations still use OAuth 1.0. It ends on 1 July 2027, 00:00 UTC.".to_owned();
+        LegacyNote { sentence, guide: Some("https://help.harbour.example/oauth".to_owned()) }
+    }
+
+    fn oauth1(&self) -> Vec<Sample> {
+        let asked = || OAuth1Consent {
+            frame: self.frame(),
+            customer: words::name(self.names.customer),
+            key: words::name(self.names.app.0),
+            person: words::name(self.names.person),
+            may: self.may(2),
+            ends: "1 July 2027, 00:00 UTC".to_owned(),
+            proves_return: true,
+            returns_to: "legacy.acme.example".to_owned(),
+            action: "/oauth/authorize1".to_owned(),
+            oauth_token: "AbCd".repeat(8),
+            token: "dG9rZW4".to_owned(),
+        };
+        let old = OAuth1Consent { proves_return: false, returns_to: String::new(), ends: String::new(), ..asked() };
+        let done = OAuth1Done { frame: self.frame(), title: "You said no", verifier: None };
+        let typed = OAuth1Done {
+            frame: self.frame(),
+            title: "The application may connect",
+            verifier: Some("7K2M9QX4T0AB".to_owned()),
+        };
+        let sign_in =
+            SignIn { frame: self.frame(), oauth_token: Some("AbCd".repeat(8)), ..SignIn::default() };
+        vec![
+            ("oauth1-sign-in", render(&sign_in)),
+            ("oauth1-consent", render(&asked())),
+            ("oauth1-consent-old", render(&old)),
+            ("oauth1-verifier", render(&typed)),
+            ("oauth1-done", render(&done)),
+        ]
+    }
+
+    fn apps(&self, app: AppCard) -> super::apps::samples::Given<'_> {
+        let tab = |text: &str, here| Tab { href: "/settings/sample".to_owned(), text: text.to_owned(), here };
+        let frame = Frame { tabs: vec![tab("Connected apps", false), tab("OAuth apps", true)], ..self.signed_frame() };
+        let customer = words::name(self.names.customer);
+        super::apps::samples::Given { profile: self.profile, frame, app, customer, may: self.may(2) }
     }
 
     fn hostile(&self) -> Vec<Sample> {
@@ -292,6 +397,7 @@ impl Maker<'_> {
         vec![
             ("sign-in-hostile", render(&sign_in)),
             ("consent-hostile", render(&self.consent(evil(), self.may(20)))),
+            ("consent-choose-hostile", render(&self.choosing(self.consent(evil(), self.may(2))))),
             (
                 "hindered-hostile",
                 render(&Hindered { app: evil(), ..self.hindered("This app is private", Reason::AppPrivate) }),

@@ -12,7 +12,7 @@ use http::request::Parts;
 use super::browser::{Visitor, same_origin};
 use super::views::{SignIn, SignOut};
 use super::{
-    FormEnds, authorize as authorize_page, card, form, frame_of, page, problem, refused, signed_in, with_cookie, words,
+    FormEnds, authorize as authorize_page, card, form, frame_of, landing, oauth1, page, problem, refused, signed_in, with_cookie, words,
 };
 use crate::flows::authorize::{self, Shown, SignInFirst};
 use crate::flows::passwords::{self, Denied, MAX_EMAIL};
@@ -30,6 +30,10 @@ pub(super) struct Tried {
     pub(super) denied: Option<Denied>,
     /// Good news.
     pub(super) notice: Option<&'static str>,
+    /// Signing in leads to the apps. A word, never an address: there is nowhere else to be sent.
+    pub(super) then_apps: bool,
+    /// Signing in leads to the question about this OAuth 1.0 request token.
+    pub(super) oauth_token: Option<String>,
 }
 
 /// The sign-in page; it goes on with `first` if there is one.
@@ -56,6 +60,8 @@ pub(super) fn ask(
         problem: tried.denied.as_ref().map(|denied| problem(&denied.refusal)),
         notice: tried.notice,
         current: who.map(|who| words::name(&who.person.email)),
+        then_apps: tried.then_apps,
+        oauth_token: tried.oauth_token,
     };
     let kind = tried.denied.as_ref().map_or(Kind::Ok, |denied| Kind::Refused(denied.refusal.reason));
     let mut reply = page(kind, &view, ends);
@@ -70,7 +76,7 @@ pub async fn show(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let visitor = Visitor::of(&edge.node, &parts.headers);
     match signed_in(&edge, &visitor).await {
-        Ok(Some(_)) => reply::see_other(&edge.node.profile.endpoints.connected_apps),
+        Ok(Some(who)) => reply::see_other(landing(&edge.node.profile, &who.person, false)),
         Ok(None) => {
             let notice = (parts.uri.query() == Some(SIGNED_OUT)).then_some("You are signed out.");
             ask(&edge, &parts, None, None, Tried { notice, ..Tried::default() })
@@ -94,17 +100,22 @@ pub async fn submit(State(edge): State<Edge>, request: Request) -> Response {
             None => None,
         };
         let (email, password) = (fields.get("email")?.unwrap_or_default(), fields.get("password")?.unwrap_or_default());
+        let then_apps = fields.get("then")? == Some("apps");
+        let oauth_token = fields.get("oauth_token")?.filter(|token| oauth1::is_token(token)).map(str::to_owned);
         let entered = enter(&edge, &parts, &visitor, email, password).await;
         let (cookie, who) = match entered {
             Ok(entered) => entered,
             Err(denied) => {
                 let first = pending.as_ref().map(|pending| authorize::sign_in_first(&edge.node, pending));
-                let tried = Tried { email: email.to_owned(), denied: Some(denied), notice: None };
+                let tried = Tried { email: email.to_owned(), denied: Some(denied), notice: None, then_apps, oauth_token };
                 return Ok::<_, Shown>(ask(&edge, &parts, first, None, tried));
             }
         };
         let reply = match pending {
-            None => reply::see_other(&edge.node.profile.endpoints.connected_apps),
+            None => match (&oauth_token, &edge.node.profile.oauth1) {
+                (Some(token), Some(rules)) => reply::see_other(&oauth1::address(rules, token)),
+                _ => reply::see_other(landing(&edge.node.profile, &who.person, then_apps)),
+            },
             Some(pending) => match authorize::go_on(&edge.node, pending, &who).await {
                 Ok(answer) => authorize_page::reply_to(&edge, &parts, answer, Some(&who)),
                 Err(shown) => refused::page(&edge, &parts, shown),

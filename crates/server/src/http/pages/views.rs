@@ -20,10 +20,32 @@ pub struct Frame {
     pub icon: String,
     /// Who is signed in, where the page shows it on top.
     pub person: Option<String>,
+    /// Where else this person may look, where that is more than one page.
+    pub tabs: Vec<Tab>,
     /// Path of the connected-apps page.
     pub apps_path: String,
     /// Finds this request in the log; empty where no layer gave one.
     pub request_id: String,
+}
+
+/// A page that the bar on top leads to.
+#[derive(Clone, Debug, Default)]
+pub struct Tab {
+    /// Where.
+    pub href: String,
+    /// What it is called.
+    pub text: String,
+    /// It is this one, or above it.
+    pub here: bool,
+}
+
+/// An app's logo, or the letter in its place.
+#[derive(Clone, Debug, Template)]
+#[template(path = "mark.html")]
+pub struct Mark<'a> {
+    logo: &'a str,
+    initial: &'a str,
+    size: &'static str,
 }
 
 /// An app as pages show it.
@@ -33,6 +55,8 @@ pub struct AppCard {
     pub name: String,
     /// The letter on its mark.
     pub initial: String,
+    /// Address of its logo; empty: the letter stands for it.
+    pub logo: String,
     /// Who made it.
     pub owner: String,
     /// One paragraph, or nothing.
@@ -45,6 +69,13 @@ pub struct AppCard {
     pub poses: bool,
     /// Only this customer can connect it.
     pub private: bool,
+}
+
+impl AppCard {
+    /// Its mark, in a size of the style sheet ("big", or nothing).
+    pub(super) fn mark(&self, size: &'static str) -> Mark<'_> {
+        Mark { logo: &self.logo, initial: &self.initial, size }
+    }
 }
 
 /// A refusal in words.
@@ -76,6 +107,10 @@ pub struct SignIn {
     pub notice: Option<&'static str>,
     /// Who is signed in and asked for another account.
     pub current: Option<String>,
+    /// Signing in leads to the apps.
+    pub then_apps: bool,
+    /// Signing in leads to the question about this OAuth 1.0 request token.
+    pub oauth_token: Option<String>,
 }
 
 /// One permission.
@@ -100,7 +135,7 @@ pub struct May {
 
 impl May {
     /// Heading, icon and lines of each group that has any.
-    fn groups(&self) -> Vec<(&'static str, &'static str, &[Line])> {
+    pub(super) fn groups(&self) -> Vec<(&'static str, &'static str, &[Line])> {
         let all =
             [("It may see", "see", &self.see), ("It may change", "change", &self.change), ("Also", "stay", &self.stay)];
         all.into_iter()
@@ -108,6 +143,17 @@ impl May {
             .map(|(label, icon, lines)| (label, icon, &lines[..]))
             .collect()
     }
+}
+
+/// An account that may be chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Its number: what the form sends.
+    pub number: String,
+    /// Its name.
+    pub name: String,
+    /// "Your own account", or what the person is there, and its sites.
+    pub about: String,
 }
 
 /// The consent page.
@@ -120,14 +166,20 @@ pub struct Consent {
     pub app: AppCard,
     /// Completes "… wants to".
     pub wants: String,
-    /// Who is asked: the address.
+    /// Who is asked: the address, or the account's name where nobody signs in.
     pub person: String,
+    /// The account's id where nobody signs in; else empty.
+    pub account: String,
     /// "Administrator"
     pub role: &'static str,
     /// The customer's name.
     pub customer: String,
     /// The connection belongs to the person, not to the whole customer.
     pub personal: bool,
+    /// The customer is nobody's but the person's own: a platform with teams.
+    pub own: bool,
+    /// The accounts that may be chosen, the working default first; empty where there is nothing to choose.
+    pub choices: Vec<Choice>,
     /// The same request for somebody else.
     pub another: String,
     /// "2 sites", or nothing.
@@ -162,6 +214,8 @@ pub struct Hindered {
     pub app: AppCard,
     /// Who is signed in.
     pub person: String,
+    /// The account's id where nobody signs in; else empty.
+    pub account: String,
     /// Why not.
     pub title: &'static str,
     /// The refusal.
@@ -259,6 +313,8 @@ pub struct Connected {
     pub frame: Frame,
     /// Whose.
     pub customer: String,
+    /// The accounts to switch between; empty where there is but one.
+    pub accounts: Vec<Tab>,
     /// What the platform calls sites, with a capital; empty where there are none.
     pub sites_word: String,
     /// The rows of this page.
@@ -267,10 +323,23 @@ pub struct Connected {
     pub gone: Option<String>,
     /// This is not the first page.
     pub later: bool,
+    /// The first page.
+    pub first: String,
     /// The next page.
     pub next: Option<String>,
     /// Where help is.
     pub support: Support,
+    /// OAuth 1.0 ends, and this customer still has a key of it (TSM-16).
+    pub legacy: Option<LegacyNote>,
+}
+
+/// What a customer with OAuth 1.0 keys should know.
+#[derive(Clone, Debug, Default)]
+pub struct LegacyNote {
+    /// What ends, and when.
+    pub sentence: String,
+    /// Where the way out is explained.
+    pub guide: Option<String>,
 }
 
 /// One connection.
@@ -281,6 +350,8 @@ pub struct Connection {
     pub frame: Frame,
     /// Whose.
     pub customer: String,
+    /// The list that it is in.
+    pub list: String,
     /// As in the list.
     pub row: Row,
     /// What it may do.
@@ -307,4 +378,87 @@ pub struct SignOut {
     pub frame: Frame,
     /// Who is signed in.
     pub person: String,
+}
+
+/// Who still calls with OAuth 1.0.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "legacy.html")]
+pub struct Legacy {
+    /// The shared part.
+    pub frame: Frame,
+    /// "It ends on 2026-07-01."
+    pub ends: String,
+    /// So many days count.
+    pub days: i64,
+    /// In numbers.
+    pub totals: crate::flows::legacy::Totals,
+    /// The rows of this page.
+    pub rows: Vec<LegacyRow>,
+    /// This is not the first page.
+    pub later: bool,
+    /// The next page.
+    pub next: Option<String>,
+}
+
+/// One consumer.
+#[derive(Clone, Debug, Default)]
+pub struct LegacyRow {
+    /// Its name.
+    pub customer: String,
+    /// The platform's own id.
+    pub customer_id: String,
+    /// `oauth_consumer_key`.
+    pub key: String,
+    /// Whether it works.
+    pub active: bool,
+    /// The day until which it may go on after the end.
+    pub extended: Option<String>,
+    /// Within the days that count.
+    pub calls: u64,
+    /// The busiest route.
+    pub route: String,
+    /// When it called last.
+    pub last: Option<When>,
+    /// To how many apps it was exchanged.
+    pub exchanges: u64,
+}
+
+/// Asks a person about an OAuth 1.0 application.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "oauth1_consent.html")]
+pub struct OAuth1Consent {
+    /// The shared part.
+    pub frame: Frame,
+    /// Whose application it is.
+    pub customer: String,
+    /// `oauth_consumer_key`.
+    pub key: String,
+    /// Who is signed in.
+    pub person: String,
+    /// What it may do.
+    pub may: May,
+    /// "1 July 2026, 00:00 UTC"; empty: no end.
+    pub ends: String,
+    /// A verifier comes back: whoever goes on is the browser that was asked.
+    pub proves_return: bool,
+    /// The host to return to; empty: none.
+    pub returns_to: String,
+    /// Where the form goes.
+    pub action: String,
+    /// The request token.
+    pub oauth_token: String,
+    /// Binds the buttons to this session and this request token.
+    pub token: String,
+}
+
+/// After an OAuth 1.0 application was answered that names no address to return to.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "oauth1_done.html")]
+pub struct OAuth1Done {
+    /// The shared part.
+    pub frame: Frame,
+    /// What was answered.
+    pub title: &'static str,
+    /// What is to be typed into the application.
+    pub verifier: Option<String>,
 }

@@ -2,6 +2,7 @@
 //! HTML escaping is the templates' own; no record of the store is known here.
 
 use causeway_protocol::UnixTime;
+use causeway_protocol::profile::OAuth1Rules;
 use causeway_protocol::time::Seconds;
 use url::Url;
 
@@ -9,6 +10,8 @@ use url::Url;
 const NAME: usize = 80;
 /// The longest text that a developer is shown of what was received, in characters.
 const RECEIVED: usize = 200;
+/// The longest address that a page shows, in characters.
+const ADDRESS: usize = 1_100;
 /// The longest paragraph that a page shows, in characters.
 const PARAGRAPH: usize = 400;
 
@@ -90,6 +93,15 @@ pub fn breakable(text: &str) -> impl Iterator<Item = &str> {
 
 /// What somebody sent, for a developer to compare: everything but visible ASCII escaped, cut after 200 characters.
 pub fn received(text: &str) -> String {
+    escaped(text, RECEIVED)
+}
+
+/// An address that is registered, whole and inert.
+pub fn address(text: &str) -> String {
+    escaped(text, ADDRESS)
+}
+
+fn escaped(text: &str, longest: usize) -> String {
     let mut shown = String::new();
     for c in text.chars() {
         let before = shown.len();
@@ -98,7 +110,7 @@ pub fn received(text: &str) -> String {
         } else {
             shown.extend(c.escape_unicode())
         }
-        if shown.len() > RECEIVED {
+        if shown.len() > longest {
             shown.truncate(before);
             shown.push('…');
             break;
@@ -162,6 +174,25 @@ pub fn when(at: UnixTime, now: UnixTime) -> When {
     }
 }
 
+/// "1 July 2026, 00:00 UTC"
+pub fn exact(at: UnixTime) -> String {
+    when(at, at).exact
+}
+
+/// What a customer with OAuth 1.0 keys should know now; `None` where nothing ends.
+pub fn legacy(rules: &OAuth1Rules, now: UnixTime) -> Option<String> {
+    let what = "Some of your integrations still use OAuth 1.0.";
+    match (rules.ends_at, rules.deprecated_at) {
+        (Some(end), _) if now >= end => {
+            let but = "their calls are refused, unless you were given more time.";
+            Some(format!("{what} It ended on {}: {but}", exact(end)))
+        }
+        (Some(end), _) => Some(format!("{what} It ends on {}. Until then they have to move to OAuth 2.0.", exact(end))),
+        (None, Some(_)) => Some(format!("{what} It is deprecated: they should move to OAuth 2.0.")),
+        (None, None) => None,
+    }
+}
+
 fn ago(passed: Seconds) -> String {
     let (number, unit) = match passed.0 {
         0..60 => return "just now".to_owned(),
@@ -175,7 +206,7 @@ fn ago(passed: Seconds) -> String {
 }
 
 /// Year, month and day of a number of days since 1970-01-01 (the proleptic Gregorian calendar).
-fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     // Counted from 0000-03-01, so that a leap day ends a year; 146,097 days are 400 years.
     let shifted = days + 719_468;
     let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));

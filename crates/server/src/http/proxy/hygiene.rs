@@ -2,10 +2,11 @@
 //! who calls, or from where, is ours to say.
 
 use http::header::{CACHE_CONTROL, CONNECTION};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use causeway_guard::{Denied, is_identity, plain_header};
 use causeway_protocol::Reason;
+use causeway_protocol::profile::ApiKeyRules;
 
 /// What a caller's `Connection` may name. A name of a header that goes on to the API would take it off after the guard read it.
 const CONNECTION_OPTIONS: &[&str] = &["close", "keep-alive", "te", "upgrade", "proxy-connection", "http2-settings"];
@@ -85,6 +86,32 @@ pub(super) fn clean_request(headers: &mut HeaderMap) {
     retain(headers, kept);
 }
 
+/// The path and query that go on. An API key was the guard's: it is in no log of whoever stands behind.
+pub(super) fn target(uri: &Uri, keys: Option<&ApiKeyRules>) -> String {
+    let query = uri.query().map(|query| match keys.and_then(|rules| rules.query.as_deref()) {
+        Some(name) => without(query, name),
+        None => query.to_owned(),
+    });
+    match query {
+        Some(query) if !query.is_empty() => format!("{}?{query}", uri.path()),
+        _ => uri.path().to_owned(),
+    }
+}
+
+/// A query less every parameter of this name, however it is escaped; the rest byte for byte.
+fn without(query: &str, name: &str) -> String {
+    let named = |pair: &str| form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(found, _)| found == name);
+    query.split('&').filter(|pair| !named(pair)).collect::<Vec<_>>().join("&")
+}
+
+/// Takes off the header that carries API keys, in every spelling.
+pub(super) fn take_key(headers: &mut HeaderMap, keys: Option<&ApiKeyRules>) {
+    if let Some(name) = keys.and_then(|rules| rules.header.as_deref()) {
+        let name = plain_header(name);
+        retain(headers, |header| plain_header(header.as_str()) != name);
+    }
+}
+
 /// Leaves of the answer's headers what the caller may see; no cache in between keeps it (RFC 6750 5.2).
 pub(super) fn clean_response(headers: &mut HeaderMap) {
     let listed = listed_by_connection(headers);
@@ -121,6 +148,34 @@ mod tests {
         let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    #[test]
+    fn cal_10_an_api_key_goes_no_further() {
+        let keys = |query: &str, header: &str| ApiKeyRules {
+            query: Some(query.to_owned()),
+            header: Some(header.to_owned()),
+            bearer_prefix: None,
+            scopes: Vec::new(),
+        };
+        let rules = keys("apiKey", "x-api-key");
+        for (asked, sent) in [
+            ("/v1/a", "/v1/a"),
+            ("/v1/a?b=1&c=%20", "/v1/a?b=1&c=%20"),
+            ("/v1/a?apiKey=s", "/v1/a"),
+            ("/v1/a?b=1&apiKey=s&c", "/v1/a?b=1&c"),
+            ("/v1/a?api%4Bey=s&APIKEY=1", "/v1/a?APIKEY=1"),
+        ] {
+            assert_eq!(target(&asked.parse().unwrap(), Some(&rules)), sent);
+        }
+        assert_eq!(
+            target(&"/a?apiKey=s".parse().unwrap(), None),
+            "/a?apiKey=s",
+            "a platform without keys has no such name"
+        );
+        let mut all = headers(&[("x-api-key", "s"), ("x_api_key", "s"), ("x-api-keys", "1")]);
+        take_key(&mut all, Some(&rules));
+        assert_eq!(names(&all), ["x-api-keys"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, Scheme};
 use http::{HeaderName, HeaderValue, Request, Uri, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{Full, Limited};
@@ -164,7 +164,8 @@ impl Base {
     fn request(&self, edge: &Shared, pass: &Pass, parts: Parts, body: Body) -> Result<Request<Body>, Denied> {
         let client = source(&parts).0;
         let id = request_id(&parts);
-        let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let keys = edge.node.profile.api_keys.as_ref();
+        let target = hygiene::target(&parts.uri, keys);
         let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
         let uri = uri.path_and_query(format!("{}{target}", self.path)).build();
         let mut request = Request::new(body);
@@ -172,6 +173,7 @@ impl Base {
         *request.method_mut() = parts.method;
         let mut headers = parts.headers;
         hygiene::clean_request(&mut headers);
+        hygiene::take_key(&mut headers, keys);
         headers.extend(pass.identity(&edge.node.held.scopes()));
         let (proto, host) = edge.node.origins.api.split_once("://").unwrap_or_default();
         let ours = [(X_FORWARDED_FOR, client.to_string()), (X_FORWARDED_PROTO, proto.to_owned())];

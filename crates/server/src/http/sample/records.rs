@@ -31,6 +31,8 @@ struct Kept {
 struct Record {
     collection: String,
     site: Option<String>,
+    /// Who sees it besides administrators; empty: everybody.
+    people: Vec<String>,
     id: String,
     fields: Fields,
     /// `fields` as the API shows them.
@@ -41,21 +43,21 @@ impl Records {
     pub(super) fn new(seed: Vec<SeedRecord>) -> Self {
         let mut by_customer: HashMap<String, Vec<Record>> = HashMap::new();
         let mut next_id = 1_000;
-        for (number, SeedRecord { collection, customer, site, mut fields }) in (1i64..).zip(seed) {
+        for (number, SeedRecord { collection, customer, site, people, mut fields }) in (1i64..).zip(seed) {
             let id = id_of(&fields).unwrap_or_else(|| {
                 fields.insert("id".to_owned(), Value::from(number));
                 number.to_string()
             });
             next_id = next_id.max(id.parse::<i64>().unwrap_or_default().saturating_add(1));
             let shown = text(&fields);
-            by_customer.entry(customer).or_default().push(Record { collection, site, id, fields, shown });
+            by_customer.entry(customer).or_default().push(Record { collection, site, people, id, fields, shown });
         }
         Self { kept: RwLock::new(Kept { by_customer, next_id, added: 0 }) }
     }
 
     /// What this tenant may see of a collection.
-    pub(super) fn of<'a>(&'a self, tenant: Tenant<'a>, collection: &'a str) -> View<'a> {
-        View { records: self, tenant, collection }
+    pub(super) fn of<'a>(&'a self, tenant: Tenant<'a>, seer: &'a Seer, collection: &'a str) -> View<'a> {
+        View { records: self, tenant, seer, collection }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Kept> {
@@ -72,7 +74,26 @@ impl Records {
 pub(super) struct View<'a> {
     records: &'a Records,
     tenant: Tenant<'a>,
+    seer: &'a Seer,
     collection: &'a str,
+}
+
+/// As whom a call looks at a customer's records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seer {
+    /// As one who sees them all: an administrator, or a program of the customer's own.
+    All,
+    /// As the person of this address, lower-cased.
+    Person(String),
+}
+
+impl Seer {
+    fn sees(&self, people: &[String]) -> bool {
+        match self {
+            Seer::All => true,
+            Seer::Person(email) => people.is_empty() || people.contains(email),
+        }
+    }
 }
 
 impl View<'_> {
@@ -81,7 +102,9 @@ impl View<'_> {
     }
 
     fn shows(&self, record: &Record) -> bool {
-        record.collection == self.collection && self.tenant.sees(record.site.as_deref())
+        record.collection == self.collection
+            && self.tenant.sees(record.site.as_deref())
+            && self.seer.sees(&record.people)
     }
 
     /// How many there are, and some of them.
@@ -111,6 +134,7 @@ impl View<'_> {
         let record = Record {
             collection: self.collection.to_owned(),
             site: site.map(str::to_owned),
+            people: Vec::new(),
             id: id.to_string(),
             fields,
             shown: shown.clone(),

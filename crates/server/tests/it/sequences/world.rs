@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use causeway_protocol::authorize::{Pending, Request, ReturnTo};
-use causeway_protocol::consent::{self, Form};
+use causeway_protocol::consent::{self, Decider, Form};
 use causeway_protocol::family::FamilySecret;
 use causeway_protocol::params::Params;
 use causeway_protocol::profile::{self, Profile};
@@ -126,7 +126,8 @@ async fn edge(engine: Engine, clock: Arc<Clock>, seed: u64) -> Shared {
     let node = Node::start(the_profile(), origins, engine, ring, clock, entropy).await.expect("starts");
     let all = node.held.scopes().set(node.profile.scopes.iter().map(|scope| scope.name.as_str())).expect("registered");
     for number in 0..CUSTOMERS {
-        let site = Site { id: SiteId(0), external_id: format!("{number}1"), name: "Main".into(), active: true };
+        let external_id = format!("{number}1");
+        let site = Site { id: SiteId(0), external_id, name: "Main".into(), active: true, creator: None };
         let customer = Customer {
             id: CustomerId(0),
             external_id: format!("{number}"),
@@ -141,8 +142,10 @@ async fn edge(engine: Engine, clock: Arc<Clock>, seed: u64) -> Shared {
         let person = Person {
             id: UserId(0),
             email: format!("admin{number}@example.test"),
+            name: String::new(),
             role: Role::CustomerAdmin,
             customer: Some(customer.id),
+            teams: Vec::new(),
             password: PasswordHash(String::new()),
             active: true,
         };
@@ -166,6 +169,11 @@ async fn edge(engine: Engine, clock: Arc<Clock>, seed: u64) -> Shared {
             secrets: if public { vec![] } else { vec![node.ring().verifier(&secret_of(number))] },
             redirect_uris: vec![REDIRECT.into()],
             scopes: all,
+            registered_by: None,
+            home: None,
+            providers: Vec::new(),
+            logo: None,
+            review_note: String::new(),
         };
         node.apply(Change::PutApp(app, act(&node, "seed"))).await.expect("app");
     }
@@ -379,8 +387,10 @@ async fn allow(node: &Node, app: usize, customer: usize, scopes: ScopeSet, chall
         challenge: challenge
             .then(|| causeway_protocol::pkce::parse_challenge(&causeway_protocol::pkce::challenge_of(VERIFIER)))
             .flatten(),
+        account: None,
     };
-    if let Err(refusal) = consent::may_allow(&request, &app, &person, customer.as_ref(), &node.profile) {
+    let decider = Decider::Person(&person);
+    if let Err(refusal) = consent::may_allow(&request, &app, decider, customer.as_ref(), &node.profile) {
         return format!("C-{}", refusal.reason.number());
     }
     let pending = Pending {
@@ -396,11 +406,13 @@ async fn allow(node: &Node, app: usize, customer: usize, scopes: ScopeSet, chall
         family: node.family_id(),
         secret: FamilySecret(node.random()),
     };
-    let change = consent::decide(&form, &request, Decision::Allow, &person, customer.as_ref(), &node.profile, now);
+    let change = consent::decide(&form, &request, Decision::Allow, decider, customer.as_ref(), &node.profile, now);
     match node.apply(change.expect("may allow")).await {
         Ok(Outcome::Applied(applied)) => {
             let Row::Decided(decided) = applied.row else { panic!("a decided row") };
-            let code = consent::code(&form, &request, &decided, &person, &node.profile).expect("allowed");
+            let for_whom = customer.expect("a customer allowed").id;
+            let code = consent::code(&form, &request, &decided, person.id, for_whom, &node.profile);
+            let code = code.expect("allowed");
             format!("{{\"code\":\"{}\"}}", node.ring().seal(&node.profile.token.prefixes.code, &code, now))
         }
         other => outcome(other),

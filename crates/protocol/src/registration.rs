@@ -1,0 +1,395 @@
+//! What may be registered as an app: each field on its own, every problem at once (CORE-18). Who may register, and what
+//! happens then, is the flow's business; `registration/logo.rs` looks at images.
+
+pub mod logo;
+
+use crate::authorize::MAX_REDIRECT_URI;
+use crate::profile::{Profile, Registration, RegistrationRules};
+use crate::records::{App, AppStatus, ClientKind, Visibility};
+use crate::{CustomerId, ScopeSet, Scopes};
+
+/// The longest name, in characters.
+pub const MAX_NAME: usize = 80;
+/// The longest description, in characters.
+pub const MAX_DESCRIPTION: usize = 2_000;
+/// The longest link, in bytes.
+pub const MAX_LINK: usize = 500;
+/// The longest note of a reviewer, in characters.
+pub const MAX_NOTE: usize = 1_000;
+/// So many apps may belong to one customer, or to one person without a customer.
+pub const MAX_APPS: usize = 100;
+
+/// What somebody typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// What people read on consent.
+    pub name: String,
+    /// One paragraph; may be empty.
+    pub description: String,
+    /// The maker's page; may be empty.
+    pub link: String,
+    /// One a line.
+    pub redirect_uris: String,
+    /// Only for the own customer.
+    pub private: bool,
+    /// A public client (RFC 6749 2.1): it cannot keep a secret.
+    pub public_client: bool,
+    /// Words that were chosen; means nothing where the profile does not ask.
+    pub scopes: Vec<String>,
+    /// Providers that were chosen.
+    pub providers: Vec<String>,
+}
+
+/// What may stand in a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// See [`App::name`].
+    pub name: String,
+    /// See [`App::description`].
+    pub description: String,
+    /// See [`App::info_url`].
+    pub info_url: String,
+    /// See [`App::redirect_uris`].
+    pub redirect_uris: Vec<String>,
+    /// Only for the own customer.
+    pub private: bool,
+    /// See [`App::kind`].
+    pub kind: ClientKind,
+    /// See [`App::scopes`].
+    pub scopes: ScopeSet,
+    /// See [`App::providers`].
+    pub providers: Vec<String>,
+}
+
+/// A field of the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Its name.
+    Name,
+    /// Its description.
+    Description,
+    /// Its link.
+    Link,
+    /// Where it returns to.
+    RedirectUris,
+    /// What it may be granted.
+    Scopes,
+    /// Its providers.
+    Providers,
+    /// Its logo.
+    Logo,
+    /// What staff say about it.
+    Note,
+}
+
+/// What is wrong with a field: completes "It …", in words for whoever typed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which.
+    pub field: Field,
+    /// A whole sentence.
+    pub says: String,
+}
+
+impl Problem {
+    /// Of this field.
+    pub fn new(field: Field, says: impl Into<String>) -> Self {
+        Self { field, says: says.into() }
+    }
+}
+
+/// Looks at a wish. Everything that is wrong is answered, in the order of the fields.
+///
+/// # Errors
+/// At least one problem.
+pub fn check(wish: &Wish, profile: &Profile, registry: &Scopes) -> Result<Draft, Vec<Problem>> {
+    let rules = &profile.registration;
+    let kind = if wish.public_client { ClientKind::Public } else { ClientKind::Confidential };
+    let mut problems = Vec::new();
+    let draft = Draft {
+        name: name(&wish.name, &mut problems),
+        description: paragraph(&wish.description, Field::Description, MAX_DESCRIPTION, &mut problems),
+        info_url: link(&wish.link, &mut problems),
+        redirect_uris: redirect_uris(&wish.redirect_uris, kind, rules, &mut problems),
+        private: wish.private && rules.private,
+        kind,
+        scopes: scopes(&wish.scopes, profile, registry, &mut problems),
+        providers: providers(&wish.providers, rules, &mut problems),
+    };
+    if problems.is_empty() { Ok(draft) } else { Err(problems) }
+}
+
+fn name(text: &str, problems: &mut Vec<Problem>) -> String {
+    let name = text.trim();
+    let says = if !name.chars().any(char::is_alphanumeric) {
+        "Give the app a name that people can read.".to_owned()
+    } else if name.chars().count() > MAX_NAME {
+        format!("A name has at most {MAX_NAME} characters.")
+    } else if name.chars().any(|c| c.is_control() || is_hidden(c)) {
+        "A name holds only characters that can be seen.".to_owned()
+    } else {
+        return name.to_owned();
+    };
+    problems.push(Problem::new(Field::Name, says));
+    String::new()
+}
+
+/// Text without line breaks, as consent shows it.
+fn paragraph(text: &str, field: Field, longest: usize, problems: &mut Vec<Problem>) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().count() > longest {
+        problems.push(Problem::new(field, format!("At most {longest} characters fit here.")));
+    } else if text.chars().any(|c| c.is_control() || is_hidden(c)) {
+        problems.push(Problem::new(field, "This holds characters that cannot be seen."));
+    }
+    text
+}
+
+/// Characters without a shape that can only deceive: they turn the direction of text, or hide in it (SECURITY AR-12).
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A reviewer's note, which a rejection must have.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn note(text: &str, required: bool) -> Result<String, Problem> {
+    let mut problems = Vec::new();
+    let note = paragraph(text, Field::Note, MAX_NOTE, &mut problems);
+    if required && note.is_empty() {
+        problems.push(Problem::new(Field::Note, "Say why: the app’s maker will read it."));
+    }
+    problems.pop().map_or(Ok(note), Err)
+}
+
+fn link(text: &str, problems: &mut Vec<Problem>) -> String {
+    let text = text.trim();
+    let web = Address::read(text).is_some_and(|address| address.is_web() && address.is_named());
+    if !text.is_empty() && (!web || text.len() > MAX_LINK) {
+        problems.push(Problem::new(
+            Field::Link,
+            format!("This must be a whole address such as https://app.example, of at most {MAX_LINK} characters."),
+        ));
+    }
+    text.to_owned()
+}
+
+fn redirect_uris(text: &str, kind: ClientKind, rules: &RegistrationRules, problems: &mut Vec<Problem>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut report = |says: String| problems.push(Problem::new(Field::RedirectUris, says));
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if found.len() >= rules.redirect_uris as usize {
+            let most = rules.redirect_uris;
+            report(match most {
+                1 => "An app has one redirect URI here.".to_owned(),
+                _ => format!("An app has at most {most} redirect URIs."),
+            });
+            break;
+        }
+        if found.iter().any(|known| known == line) {
+            report(format!("{} stands here twice.", short(line)));
+        } else if let Some(why) = redirect_problem(line, kind) {
+            report(format!("{} {why}.", short(line)));
+        }
+        found.push(line.to_owned());
+    }
+    if found.is_empty() {
+        report("Say where people return to after they have decided.".to_owned());
+    }
+    found
+}
+
+/// An address that stands in a message: it may be as long as somebody liked.
+fn short(text: &str) -> String {
+    const SHOWN: usize = 80;
+    if text.chars().count() <= SHOWN {
+        return text.to_owned();
+    }
+    text.chars().take(SHOWN).chain(['…']).collect()
+}
+
+fn scopes(words: &[String], profile: &Profile, registry: &Scopes, problems: &mut Vec<Problem>) -> ScopeSet {
+    let of = |words: &mut dyn Iterator<Item = &str>| registry.set(words);
+    let all = profile.scopes.iter().map(|word| word.name.as_str());
+    if !profile.registration.scopes {
+        return of(&mut all.clone()).unwrap_or_default();
+    }
+    let known = words.iter().all(|word| all.clone().any(|known| known == word));
+    let required = &profile.authorize.required_scopes;
+    let missing = required.iter().find(|word| !words.contains(word));
+    let says = if !known {
+        "Choose among the permissions that are listed.".to_owned()
+    } else if words.is_empty() {
+        "Choose at least one permission: an app without any could be granted nothing.".to_owned()
+    } else if let Some(word) = missing {
+        format!("No request is accepted without “{word}”.")
+    } else {
+        return of(&mut words.iter().map(String::as_str)).unwrap_or_default();
+    };
+    problems.push(Problem::new(Field::Scopes, says));
+    ScopeSet::EMPTY
+}
+
+fn providers(words: &[String], rules: &RegistrationRules, problems: &mut Vec<Problem>) -> Vec<String> {
+    if words.iter().any(|word| !rules.providers.contains(word)) {
+        problems.push(Problem::new(Field::Providers, "Choose among the providers that are listed."));
+    }
+    // In the profile's order, each once.
+    rules.providers.iter().filter(|known| words.contains(known)).cloned().collect()
+}
+
+/// What no app's redirect URI may be, whoever wrote it down: RFC 6749 3.1.2, and addresses that a browser would run.
+/// Completes "it …".
+pub fn uri_problem(uri: &str) -> Option<String> {
+    const RUN: [&str; 5] = ["javascript", "data", "vbscript", "file", "blob"];
+    let scheme = Address::scheme_of(uri);
+    let printable = uri.bytes().all(|byte| byte.is_ascii_graphic());
+    match scheme {
+        None => Some("must hold absolute addresses without a fragment (RFC 6749 3.1.2)".to_owned()),
+        Some(_) if uri.contains('#') || !printable => {
+            Some("must hold absolute addresses without a fragment (RFC 6749 3.1.2)".to_owned())
+        }
+        Some(_) if uri.len() > MAX_REDIRECT_URI => {
+            Some(format!("must hold addresses of at most {MAX_REDIRECT_URI} characters"))
+        }
+        Some(scheme) if RUN.iter().any(|run| scheme.eq_ignore_ascii_case(run)) => {
+            Some("must not hold an address that a browser would run or open as a file".to_owned())
+        }
+        Some(_) => None,
+    }
+}
+
+/// Why an app of this kind cannot return there, if so. Completes "(the address) …".
+pub fn redirect_problem(uri: &str, kind: ClientKind) -> Option<&'static str> {
+    if uri.len() > MAX_REDIRECT_URI {
+        return Some("is too long: 1024 characters are the most");
+    }
+    if uri.contains('#') {
+        return Some("has a fragment, the part from # on: leave it out");
+    }
+    let Some(address) = Address::read(uri) else {
+        return Some("is not a whole address such as https://app.example/callback");
+    };
+    match (address.scheme.to_ascii_lowercase().as_str(), kind) {
+        ("https", _) if address.is_named() => None,
+        ("http", _) if address.is_loopback() => None,
+        ("http", _) if address.is_named() => {
+            Some("must begin with https: only addresses of this computer may do without")
+        }
+        ("https" | "http", _) => Some("has no proper host name, or names a user in it"),
+        // RFC 8252 7.1: a reversed domain name of the maker's, so that no two apps share a scheme.
+        (scheme, ClientKind::Public) if scheme.contains('.') => None,
+        (_, ClientKind::Public) => {
+            Some("has a scheme that others could claim: use one such as com.example.app (RFC 8252)")
+        }
+        (_, ClientKind::Confidential) => Some("must begin with https: a scheme of its own is for apps on devices"),
+    }
+}
+
+/// An absolute address in parts. Only characters of RFC 3986 are in it, so that every reader finds the same parts.
+struct Address<'a> {
+    scheme: &'a str,
+    /// What stands between `//` and the path; `None` without `//`.
+    authority: Option<&'a str>,
+}
+
+impl<'a> Address<'a> {
+    fn scheme_of(text: &'a str) -> Option<&'a str> {
+        let (scheme, rest) = text.split_once(':')?;
+        let proper = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        (proper && !rest.is_empty()).then_some(scheme)
+    }
+
+    fn read(text: &'a str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%#".contains(&byte);
+        let scheme = Self::scheme_of(text)?;
+        if !text.bytes().all(plain) {
+            return None;
+        }
+        let rest = &text[scheme.len() + 1..];
+        let authority = rest.strip_prefix("//").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+        Some(Self { scheme, authority })
+    }
+
+    fn is_web(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("https") || self.scheme.eq_ignore_ascii_case("http")
+    }
+
+    /// Host and port; `None` where there is neither, or what stands there is no such thing.
+    fn host(&self) -> Option<&'a str> {
+        let authority = self.authority?;
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        let six =
+            |inside: &str| inside.contains(':') && inside.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b));
+        let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(six);
+        let label =
+            |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let named = host.split('.').all(label);
+        let port =
+            port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0) && !port.starts_with(['+', '0']));
+        ((named || literal) && port).then_some(host)
+    }
+
+    fn is_named(&self) -> bool {
+        self.host().is_some()
+    }
+
+    /// RFC 8252 7.3 and 8.3.
+    fn is_loopback(&self) -> bool {
+        self.host().is_some_and(|host| host.eq_ignore_ascii_case("localhost") || host == "127.0.0.1" || host == "[::1]")
+    }
+}
+
+/// What one who is not staff makes of an app by an edit: the new record. `logo_changed`: another one is uploaded, or it is
+/// taken away. Id, kind and secrets stay.
+pub fn edited(old: &App, draft: &Draft, logo_changed: bool, by_staff: bool, mode: Registration) -> App {
+    let visibility = match (draft.private, old.visibility, old.home) {
+        (true, Visibility::Private(owner), _) => Visibility::Private(owner),
+        (true, Visibility::Public, Some(home)) => Visibility::Private(home),
+        _ => Visibility::Public,
+    };
+    let wears_another_face = old.name != draft.name || old.info_url != draft.info_url || logo_changed;
+    let reaches_further = !draft.scopes.within(old.scopes)
+        || matches!(old.visibility, Visibility::Private(_)) && visibility == Visibility::Public;
+    let back_to_review = match old.status {
+        // Today's Cal.com: another name, logo, link or wider scopes are looked at again; narrower ones are not.
+        AppStatus::Approved => mode == Registration::Review && (wears_another_face || reaches_further),
+        // Whoever mends what was found fault with asks again.
+        AppStatus::Rejected => mode == Registration::Review,
+        AppStatus::Pending => false,
+    };
+    App {
+        name: draft.name.clone(),
+        description: draft.description.clone(),
+        info_url: draft.info_url.clone(),
+        redirect_uris: draft.redirect_uris.clone(),
+        visibility,
+        scopes: draft.scopes,
+        providers: draft.providers.clone(),
+        status: if back_to_review && !by_staff { AppStatus::Pending } else { old.status },
+        // What was checked was the maker under that name.
+        verified: old.verified && (by_staff || !wears_another_face),
+        ..old.clone()
+    }
+}
+
+/// The status of an app that was just registered.
+pub fn first_status(mode: Registration, by_staff: bool) -> AppStatus {
+    match mode {
+        Registration::Review if !by_staff => AppStatus::Pending,
+        _ => AppStatus::Approved,
+    }
+}
+
+/// Who may connect an app that was just registered.
+pub fn visibility(private: bool, home: Option<CustomerId>) -> Visibility {
+    home.filter(|_| private).map_or(Visibility::Public, Visibility::Private)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+-- A store of schema 1 with something in every table, as the program before schema 2 wrote it. Do not edit: a store that
+-- stands somewhere looks like this.
+PRAGMA page_size = 2048;
+PRAGMA application_id = 1131897209;
+PRAGMA user_version = 1;
+BEGIN TRANSACTION;
+CREATE TABLE app_redirects (
+    app INTEGER NOT NULL,
+    n   INTEGER NOT NULL,
+    uri TEXT    NOT NULL,
+    PRIMARY KEY (app, n)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "app_redirects" VALUES(1,0,'https://partner.example/callback');
+INSERT INTO "app_redirects" VALUES(1,1,'http://127.0.0.1/cb');
+INSERT INTO "app_redirects" VALUES(2,0,'https://partner.example/callback');
+INSERT INTO "app_redirects" VALUES(2,1,'http://127.0.0.1/cb');
+INSERT INTO "app_redirects" VALUES(3,0,'https://partner.example/callback');
+INSERT INTO "app_redirects" VALUES(3,1,'http://127.0.0.1/cb');
+CREATE TABLE app_secrets (
+    app    INTEGER NOT NULL,
+    n      INTEGER NOT NULL,
+    key_id INTEGER NOT NULL,
+    mac    BLOB    NOT NULL,
+    PRIMARY KEY (app, n)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "app_secrets" VALUES(1,0,2,X'0202020202020202020202020202020202020202020202020202020202020202');
+INSERT INTO "app_secrets" VALUES(1,1,1,X'0101010101010101010101010101010101010101010101010101010101010101');
+INSERT INTO "app_secrets" VALUES(2,0,2,X'0202020202020202020202020202020202020202020202020202020202020202');
+INSERT INTO "app_secrets" VALUES(2,1,1,X'0101010101010101010101010101010101010101010101010101010101010101');
+CREATE TABLE apps (
+    id            INTEGER PRIMARY KEY,
+    client_id     TEXT    NOT NULL UNIQUE,
+    name          TEXT    NOT NULL,
+    owner         TEXT    NOT NULL,
+    description   TEXT    NOT NULL,
+    info_url      TEXT    NOT NULL,
+    kind          INTEGER NOT NULL, -- 1 confidential, 2 public
+    private_to    INTEGER,          -- the only customer that may connect it; null: any
+    status        INTEGER NOT NULL, -- 1 pending, 2 approved, 3 rejected
+    verified      INTEGER NOT NULL,
+    pkce_required INTEGER NOT NULL,
+    scopes        BLOB    NOT NULL
+) STRICT;
+INSERT INTO "apps" VALUES(1,'client-one','App one','Partner','What it does.','https://partner.example',1,NULL,2,1,0,X'0F');
+INSERT INTO "apps" VALUES(2,'client-two','App two','Partner','What it does.','https://partner.example',1,NULL,2,1,0,X'0F');
+INSERT INTO "apps" VALUES(3,'client-three','App three','Partner','What it does.','https://partner.example',2,1,1,1,0,X'0F');
+CREATE TABLE audit (
+    number       INTEGER PRIMARY KEY,
+    at           INTEGER NOT NULL,
+    actor        TEXT    NOT NULL,
+    verb         TEXT    NOT NULL,
+    subject_kind INTEGER,
+    subject_id   INTEGER,
+    detail       TEXT    NOT NULL,
+    hash         BLOB    NOT NULL
+) STRICT;
+INSERT INTO "audit" VALUES(1,1800000000,'person:1','app.put',3,1,'because',X'37C9411604F4A05E86F3D7A9222E070DC86C5666EBBF5867AAECDA80C4AB9502');
+INSERT INTO "audit" VALUES(2,1800000000,'person:1','app.put',3,2,'because',X'221B38FFB73213B1FBBC0D53DEDC33E8FA01A08114C1672CA261F72DCD52454E');
+INSERT INTO "audit" VALUES(3,1800000000,'person:1','customer.put',4,1,'because',X'5B29AC04D3BAE06FC4B278DBDB8B0B7CF61D497FE667DB7107E259D710ACDD96');
+INSERT INTO "audit" VALUES(4,1800000000,'person:1','customer.put',4,2,'because',X'EE4B2B393BC5B6670ACBEBB9ED803FFB9D1F4E68A261F7859FC19E57DA50EC39');
+INSERT INTO "audit" VALUES(5,1800000000,'person:1','person.put',5,1,'because',X'804B7362A3F77D675B8803047BBF5AA428E4345747C512A8235C9314B6366EC7');
+INSERT INTO "audit" VALUES(6,1800000000,'person:1','person.put',5,2,'because',X'B6F7DBDFB1311EE5C15957456AE970852A0787282C8F3A11F251BC58151431CD');
+INSERT INTO "audit" VALUES(7,1800000000,'person:1','app.put',3,3,'because',X'07EA7427AD7754D2F2333A1981E99859E40A3F00C80B369D48E41D2BCD4C8F56');
+INSERT INTO "audit" VALUES(8,1800000000,'person:1','customer.put',4,3,'because',X'7798C83E1D1E507AAB0B28FBAB969C2A033B548C682A2899FA7634F5AF829F7B');
+INSERT INTO "audit" VALUES(9,1800000000,'person:1','connection.allowed',2,1,'because',X'B0DBB475B921ADE6C7352858CC0CB00EFA83D5F1E91981ACBD4C962FB2AC4BD0');
+INSERT INTO "audit" VALUES(10,1800000000,'person:1','family.created',NULL,NULL,'because',X'4ABFE8CEE2D5EF3E314574ECCA225053803EC9342829753374A5F77E1327859B');
+INSERT INTO "audit" VALUES(11,1800000000,'person:1','family.created',NULL,NULL,'because',X'666499AB519736C5A5D53C5B1CA7031D21F244D94A40BED854B562231A3FE23B');
+INSERT INTO "audit" VALUES(12,1800000000,'person:1','family.created',NULL,NULL,'because',X'C41286BA2D2BF9F5C324C14D2D606C69B942CD29F69B4ABFAA387F654D3EB916');
+INSERT INTO "audit" VALUES(13,1800000000,'person:1','family.created',NULL,NULL,'because',X'780B3FEEEF8303306F39ECDBC79A819225A142E1D49F335A8839B213DD008351');
+INSERT INTO "audit" VALUES(14,1800000000,'person:1','family.created',NULL,NULL,'because',X'486B0BE19B1B9EFA682EB46B426FB4945C012855B595D2D8918059351515BAC1');
+INSERT INTO "audit" VALUES(15,1800000000,'person:1','family.repudiated',1,402371326775394305,'longest unused of more than 4 families of its connection',X'D08ED41A8C95FADC476DB1679CC13A07EE86BCC1D359F0B4A67C2E6D9C41BBC4');
+INSERT INTO "audit" VALUES(16,1800000000,'person:1','connection.allowed',2,2,'because',X'3A0525EFA4D6DA801E1B93BB083EF9D50AB873286FA14598D279E206A8A9780A');
+INSERT INTO "audit" VALUES(17,1800000000,'person:1','connection.cut',NULL,NULL,'because',X'1FEF1AF45492EF11B1E5A472A496986CE8595AC6BABAE4F9BE2A6F06899282F3');
+INSERT INTO "audit" VALUES(18,1800000000,'person:1','switched',NULL,NULL,'because',X'841A33F96BD171E001E02BFE0EC3385150171F1064728EDD6714495DDF8E911C');
+CREATE TABLE connections (
+    id            INTEGER PRIMARY KEY,
+    app           INTEGER NOT NULL,
+    subject_kind  INTEGER NOT NULL,
+    subject_id    INTEGER NOT NULL,
+    customer      INTEGER NOT NULL,
+    authorized_by INTEGER NOT NULL,
+    scopes        BLOB    NOT NULL,
+    created_at    INTEGER NOT NULL,
+    allowed_at    INTEGER NOT NULL,
+    live          INTEGER NOT NULL,
+    cut_at        INTEGER,
+    last_used     INTEGER NOT NULL, -- -2147483648 means never
+    families      BLOB    NOT NULL
+) STRICT;
+INSERT INTO "connections" VALUES(1,1,1,1,1,1,X'03',1800000000,1800000000,1,NULL,1800000000,X'05958297008000020595829700C0000305958297010000040595829701400005');
+INSERT INTO "connections" VALUES(2,2,2,2,2,2,X'05',1800000000,1800000000,0,1800000000,-2147483648,X'0000000000000000');
+CREATE TABLE customers (
+    id          INTEGER PRIMARY KEY,
+    external_id TEXT    NOT NULL UNIQUE,
+    name        TEXT    NOT NULL
+) STRICT;
+INSERT INTO "customers" VALUES(1,'c1','Customer c1');
+INSERT INTO "customers" VALUES(2,'c2','Customer c2');
+INSERT INTO "customers" VALUES(3,'c3','Customer c3');
+CREATE TABLE cuts (
+    kind       INTEGER NOT NULL,
+    id         INTEGER NOT NULL,
+    cut_access INTEGER NOT NULL,
+    cut_all    INTEGER NOT NULL,
+    off        INTEGER NOT NULL,
+    PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "cuts" VALUES(1,402371326775394305,0,6,0);
+INSERT INTO "cuts" VALUES(2,2,0,7,0);
+INSERT INTO "cuts" VALUES(3,2,8,0,1);
+INSERT INTO "cuts" VALUES(4,3,4,0,1);
+INSERT INTO "cuts" VALUES(6,5,5,0,1);
+CREATE TABLE decisions (
+    txn        BLOB    PRIMARY KEY, -- the form's random transaction id
+    allowed    INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    as_of      INTEGER NOT NULL,
+    connection INTEGER
+) STRICT, WITHOUT ROWID;
+INSERT INTO "decisions" VALUES(X'01010101010101010101010101010101',1,1800000000,1800001800,5,1);
+INSERT INTO "decisions" VALUES(X'02020202020202020202020202020202',1,1800000000,1800001800,6,2);
+CREATE TABLE families (
+    id         INTEGER PRIMARY KEY,
+    generation INTEGER NOT NULL, -- + 32768: three bytes up to eight million refreshes
+    moved_at   INTEGER NOT NULL,
+    key_id     INTEGER NOT NULL, -- + 128: two bytes
+    retry      BLOB    NOT NULL, -- eight bytes; zeros mean none
+    digest     BLOB    NOT NULL, -- sixteen bytes
+    ends_at    INTEGER NOT NULL,
+    connection INTEGER NOT NULL,
+    scopes     BLOB    NOT NULL, -- little-endian bits without trailing zero bytes
+    repudiated INTEGER NOT NULL
+) STRICT;
+INSERT INTO "families" VALUES(402371326775394305,32768,1800000000,129,X'0000000000000000',X'00000000000000000000000000000002',1800005000,1,X'03',1);
+INSERT INTO "families" VALUES(402371326779588610,32768,1800000000,129,X'0000000000000000',X'00000000000000000000000000000003',1800005000,1,X'03',0);
+INSERT INTO "families" VALUES(402371326783782915,32769,1800000010,130,X'0000000000000000',X'00000000000000000000000000000004',1800005000,1,X'03',0);
+INSERT INTO "families" VALUES(402371326787977220,32768,1800000000,129,X'0000000000000000',X'00000000000000000000000000000005',1800005000,1,X'03',0);
+INSERT INTO "families" VALUES(402371326792171525,32768,1800000000,129,X'0000000000000000',X'00000000000000000000000000000006',1800005000,1,X'03',0);
+CREATE TABLE feed (
+    position INTEGER PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    kind     INTEGER NOT NULL,
+    id       INTEGER NOT NULL,
+    event    INTEGER NOT NULL
+) STRICT;
+INSERT INTO "feed" VALUES(1,1800000000,3,1,5);
+INSERT INTO "feed" VALUES(2,1800000000,3,2,5);
+INSERT INTO "feed" VALUES(3,1800000000,3,3,5);
+INSERT INTO "feed" VALUES(4,1800000000,4,3,3);
+INSERT INTO "feed" VALUES(5,1800000000,6,5,3);
+INSERT INTO "feed" VALUES(6,1800000000,1,402371326775394305,2);
+INSERT INTO "feed" VALUES(7,1800000000,2,2,2);
+INSERT INTO "feed" VALUES(8,1800000000,3,2,3);
+CREATE TABLE meta (
+    one                 INTEGER PRIMARY KEY CHECK (one = 1),
+    position            INTEGER NOT NULL,
+    longest_access_life INTEGER NOT NULL,
+    audit_rows          INTEGER NOT NULL,
+    audit_hash          BLOB    NOT NULL
+) STRICT;
+INSERT INTO "meta" VALUES(1,8,7200,18,X'841A33F96BD171E001E02BFE0EC3385150171F1064728EDD6714495DDF8E911C');
+CREATE TABLE people (
+    id       INTEGER PRIMARY KEY,
+    email    TEXT    NOT NULL UNIQUE, -- lower-cased
+    role     INTEGER NOT NULL,
+    customer INTEGER,
+    password TEXT    NOT NULL
+) STRICT;
+INSERT INTO "people" VALUES(1,'admin@one.example',1,1,'$argon2id$1');
+INSERT INTO "people" VALUES(2,'admin@two.example',1,1,'$argon2id$1');
+CREATE TABLE scopes (
+    n    INTEGER PRIMARY KEY,
+    word TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO "scopes" VALUES(0,'read');
+INSERT INTO "scopes" VALUES(1,'write');
+CREATE TABLE seeds (
+    digest BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+INSERT INTO "seeds" VALUES(X'0707070707070707070707070707070707070707070707070707070707070707');
+CREATE TABLE sessions (
+    digest     BLOB    PRIMARY KEY,
+    person     INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    seen_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "sessions" VALUES(X'0101010101010101010101010101010101010101010101010101010101010101',1,1800000000,1800000000);
+CREATE TABLE sites (
+    id          INTEGER PRIMARY KEY,
+    customer    INTEGER NOT NULL,
+    external_id TEXT    NOT NULL,
+    name        TEXT    NOT NULL,
+    UNIQUE (customer, external_id)
+) STRICT;
+INSERT INTO "sites" VALUES(1,1,'s1','Site s1');
+INSERT INTO "sites" VALUES(2,1,'s2','Site s2');
+INSERT INTO "sites" VALUES(3,2,'s3','Site s3');
+INSERT INTO "sites" VALUES(4,3,'s8','Site s8');
+INSERT INTO "sites" VALUES(5,3,'s9','Site s9');
+CREATE UNIQUE INDEX connections_subject ON connections (subject_kind, subject_id, app);
+CREATE INDEX connections_customer ON connections (customer) WHERE subject_kind <> 1 OR subject_id <> customer;
+CREATE INDEX sites_external ON sites (external_id);
+CREATE INDEX sessions_person ON sessions (person);
+CREATE INDEX sessions_created ON sessions (created_at);
+CREATE INDEX sessions_seen ON sessions (seen_at);
+CREATE INDEX decisions_expires ON decisions (expires_at);
+COMMIT;
