@@ -1,5 +1,5 @@
-//! Documents that are made from others: docs/ERRORS.md, the tests column of docs/CHECKLIST.md and docs/SECURITY.md, and the
-//! figures of docs/BENCHMARKS.md.
+//! Documents that are made from others: docs/ERRORS.md, the tables of docs/PROFILES.md, the tests column of docs/CHECKLIST.md
+//! and docs/SECURITY.md, and the figures of docs/BENCHMARKS.md.
 //!
 //! `--check` writes nothing and fails when one is stale.
 
@@ -30,7 +30,8 @@ pub(crate) fn command(house: &House, arguments: &[String]) -> Result<bool, Strin
 
 /// Names the documents that were stale; renews them unless it only checks.
 pub(crate) fn run(house: &House, check: bool) -> Result<Vec<String>, String> {
-    let mut documents = vec![("docs/ERRORS.md".to_string(), errors()?)];
+    let mut documents =
+        vec![("docs/ERRORS.md".to_string(), example("errors")?), ("docs/PROFILES.md".to_string(), example("manual")?)];
     let tests = test_names(house)?;
     for table in TABLES {
         documents.push(((*table).to_string(), with_tests(&house.read(table)?, &tests)));
@@ -53,9 +54,9 @@ pub(crate) fn run(house: &House, check: bool) -> Result<Vec<String>, String> {
     Ok(stale)
 }
 
-/// The list of reasons, printed by the crate that owns it.
-fn errors() -> Result<String, String> {
-    shell::capture(shell::cargo(["run", "--quiet", "--package", "causeway-protocol", "--example", "errors"]))
+/// A page, printed by the crate that knows what stands in it.
+fn example(name: &str) -> Result<String, String> {
+    shell::capture(shell::cargo(["run", "--quiet", "--package", "causeway-protocol", "--example", name]))
 }
 
 /// The table with each row's tests filled in from the tests' names.

@@ -41,6 +41,17 @@ impl Server {
         arguments: &[&str],
         environment: &[(String, String)],
     ) -> Result<Self, String> {
+        Self::start_within(house, name, arguments, environment, PATIENCE)
+    }
+
+    /// The same, for one that has much to load before it is ready.
+    pub(crate) fn start_within(
+        house: &House,
+        name: &str,
+        arguments: &[&str],
+        environment: &[(String, String)],
+        patience: Duration,
+    ) -> Result<Self, String> {
         let binary = house.binary("causeway")?;
         let describe = house.target(&format!("run/{name}.json"))?;
         let log = house.target(&format!("run/{name}.log"))?;
@@ -57,10 +68,10 @@ impl Server {
             if let Some(status) = ended {
                 return Err(format!("causeway {} ended with {status}:\n{}", arguments.join(" "), tail(&log)));
             }
-            if watch.elapsed() > PATIENCE {
+            if watch.elapsed() > patience {
                 let _ = child.kill();
                 return Err(format!(
-                    "causeway {} is not ready after {PATIENCE:?}:\n{}",
+                    "causeway {} is not ready after {patience:?}:\n{}",
                     arguments.join(" "),
                     tail(&log)
                 ));

@@ -1,29 +1,29 @@
 //! `causeway demo`: every platform that has a demo seed, and a partner's dashboard that is connected to none of them
 //! yet. A platform joins by its profile and its seed (`causeway_server::seed::DEMOS`).
 
+mod ports;
+mod running;
+
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use causeway_hub::{Hint, callback_url};
+use causeway_hub::{Settings as HubSettings, callback_url};
 use causeway_protocol::profile;
-use causeway_protocol::records::Role;
-use causeway_protocol::secret::Secret;
 use causeway_server::describe;
+use causeway_server::http::pages::legacy;
 use causeway_server::load_seed::{self, SeedFile};
 use causeway_server::platform::{KeysAt, Platform, Settings, StoreAt};
-use causeway_server::seed::{self, Seed, SeedApp};
+use causeway_server::seed;
 use causeway_server::trust::{Cidr, TrustedProxies};
 use causeway_vault::Platform as Known;
 use serde_json::Map;
 
+use self::ports::Ports;
+use self::running::Running;
 use crate::args::DemoOptions;
-use crate::partner::Partner;
+use crate::partner::{self, Partner};
 use crate::stop::{Asked, PATIENCE, Signals};
 use crate::{Failure, logging, serve, terminal};
-
-/// After a taken port so many further ones are tried.
-const TRIES: u16 = 200;
 
 /// Runs until SIGTERM or Ctrl-C.
 pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
@@ -44,10 +44,8 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
         demo.meet(&running).await?;
         demo.platforms.push(running);
     }
-    let (url, vault) = (demo.hub_url.as_str(), data.path.join("hub"));
-    let known = demo.platforms.iter().map(|running| running.as_partner(url)).collect();
-    let hints = demo.platforms.iter().map(|running| (running.key.to_owned(), running.hints())).collect();
-    let partner = Partner::start(hub.sockets, url, &vault, &demo.partner_name(), known, hints).await;
+    let (settings, known) = (demo.dashboard(), demo.known());
+    let partner = Partner::start(hub.sockets, &data.path.join("hub"), settings, known).await;
     let partner = partner.map_err(Failure::Problems)?;
     if let Some(path) = &options.describe {
         let platforms = demo.platforms.iter().map(|p| (p.key.to_owned(), p.platform.description().clone()));
@@ -77,72 +75,7 @@ struct Demo {
     platforms: Vec<Running>,
 }
 
-/// One platform of the demo.
-struct Running {
-    key: &'static str,
-    seed: Seed,
-    platform: Platform,
-}
-
-impl Running {
-    /// What the partner has to know to connect: what a developer copies from the platform's console.
-    fn as_partner(&self, hub_url: &str) -> Known {
-        self.known(self.seed.apps.first(), callback_url(hub_url, self.key))
-    }
-
-    /// The same for another platform of the demo, where this one has an app of that name. Where it returns to, it knows itself.
-    fn as_provider(&self, partner: &str) -> Option<Known> {
-        let app = self.seed.apps.iter().find(|app| app.client_id == partner)?;
-        Some(self.known(Some(app), String::new()))
-    }
-
-    fn known(&self, app: Option<&SeedApp>, redirect_uri: String) -> Known {
-        let node = &self.platform.edge().node;
-        Known {
-            profile: node.profile.clone(),
-            login_url: node.origins.login.clone(),
-            api_url: node.origins.api.clone(),
-            token_url: None,
-            issuer: node.origins.login.clone(),
-            client_id: app.map(|app| app.client_id.clone()).unwrap_or_default(),
-            client_secret: app.and_then(|app| Some(Secret::new(app.client_secret.as_ref()?.expose()))),
-            redirect_uri,
-            scopes: app.map(|app| app.scopes.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
-        }
-    }
-
-    /// Who can sign in: one who may allow, and one who may not.
-    fn hints(&self) -> Vec<Hint> {
-        let policy = &self.platform.edge().node.profile.policy;
-        let mut hints = Vec::new();
-        for may in [true, false] {
-            let person = self
-                .seed
-                .people
-                .iter()
-                .find(|p| p.active && p.customer.is_some() && policy.approvers.contains(&p.role) == may);
-            let Some(person) = person else { continue };
-            let customer = self.seed.customers.iter().find(|customer| Some(&customer.id) == person.customer.as_ref());
-            let of = customer.map_or_else(String::new, |customer| format!(" of {}", customer.name));
-            let role = if person.role == Role::CustomerAdmin { "An administrator" } else { "A member" };
-            let what = if may { "may connect apps" } else { "may not" };
-            hints.push(Hint {
-                who: format!("{role}{of}: {what}"),
-                email: person.email.clone(),
-                password: person.password.expose().to_owned(),
-            });
-        }
-        hints
-    }
-}
-
-async fn start(
-    key: &'static str,
-    text: &str,
-    demo: &Demo,
-    data: &Path,
-    ports: &mut Ports,
-) -> Result<Running, Failure> {
+async fn start(key: &'static str, text: &str, demo: &Demo, data: &Path, ports: &mut Ports) -> Result<Running, Failure> {
     let located =
         |problems: Vec<_>| Failure::Problems(problems.iter().map(|p| format!("demo/{key}.toml: {p}")).collect());
     let profile = profile::shipped(key).ok_or_else(|| problem(format!("no profile is shipped for {key}")))?;
@@ -180,6 +113,28 @@ impl Demo {
         Ok(())
     }
 
+    /// How the dashboard is reached, and what it prints beside each platform.
+    fn dashboard(&self) -> HubSettings {
+        let named = |running: &Running| running.key.to_owned();
+        let all = || self.platforms.iter();
+        HubSettings {
+            origin: self.hub_url.clone(),
+            title: self.partner_name(),
+            order: all().map(named).collect(),
+            api_keys: all().filter_map(|running| Some((named(running), running.api_key()?))).collect(),
+            hints: all().map(|running| (named(running), running.hints())).collect(),
+            pairs: all().filter_map(|running| Some((named(running), running.pairs()?))).collect(),
+        }
+    }
+
+    /// What the partner knows of the platforms.
+    fn known(&self) -> partner::Known {
+        partner::Known {
+            platforms: self.platforms.iter().map(|running| running.as_partner(&self.hub_url)).collect(),
+            accounts: self.platforms.iter().flat_map(Running::accounts).collect(),
+        }
+    }
+
     /// Who has the dashboard: the maker of the first app.
     fn partner_name(&self) -> String {
         let app = self.platforms.first().and_then(|running| running.seed.apps.first());
@@ -194,83 +149,32 @@ impl Demo {
         };
         line("This is a partner's dashboard: press \"Connect\", sign in as the customer's admin, allow.".to_owned());
         for running in &self.platforms {
-            let node = &running.platform.edge().node;
+            let (node, hints) = (&running.platform.edge().node, running.hints());
+            let (login, endpoints) = (&node.origins.login, &node.profile.endpoints);
             line(String::new());
-            line(format!("{}: sign in as", node.profile.name));
-            for hint in running.hints() {
-                line(format!("    {}   password  {}   ({})", hint.email, hint.password, hint.who));
+            line(node.profile.name.clone());
+            for hint in hints.iter().chain(&running.staff()) {
+                let says = match hint.email.as_str() {
+                    "" => format!("    {}: {}", hint.who, hint.password),
+                    email => format!("    {email}   password  {}   ({})", hint.password, hint.who),
+                };
+                line(says);
             }
-            line(format!(
-                "  Its own page of connected apps: {}{}",
-                node.origins.login, node.profile.endpoints.connected_apps
-            ));
+            line(format!("    its own page of connected apps: {login}{}", endpoints.connected_apps));
+            line(format!("    its own page of apps:           {login}{}", endpoints.apps));
+            if let Some(accounts) = &node.profile.accounts {
+                let mini_app = format!("{login}{}", accounts.mini_app);
+                line(format!("    its mini-app, {mini_app}, opens signed in from \"Manage integrations\""));
+            }
+            if running.pairs().is_some() {
+                line(format!("    who still calls with OAuth 1.0: {login}{} (for staff)", legacy::PATH));
+                line("    customers of OAuth 1.0 are moved by \"Migrate\" on its card".to_owned());
+            }
         }
         line(String::new());
         let end = if temporary { "Ctrl-C stops it and removes its data." } else { "Ctrl-C stops it; its data stay." };
         line(end.to_owned());
         text
-    }
-}
-
-/// Gives out ports one after the other, from a first one on; with port 0 whatever is free.
-struct Ports {
-    ip: IpAddr,
-    next: u16,
-}
-
-/// The dashboard's sockets: `localhost` means 127.0.0.1 to some clients and ::1 to others.
-struct Both {
-    port: u16,
-    sockets: Vec<TcpListener>,
-}
-
-impl Ports {
-    fn from(listen: SocketAddr) -> Self {
-        Self { ip: listen.ip(), next: listen.port() }
-    }
-
-    /// The next free port.
-    fn take(&mut self, what: &str) -> Result<TcpListener, Failure> {
-        let wanted = self.next;
-        for _ in 0..TRIES {
-            let address = SocketAddr::new(self.ip, self.next);
-            let bound = TcpListener::bind(address);
-            if self.next == 0 {
-                return bound.map_err(|error| problem(format!("{what}: cannot listen on {address}: {error}")));
-            }
-            let port = self.next;
-            self.next = self.next.checked_add(1).ok_or_else(|| problem("there are no more ports"))?;
-            match bound {
-                Ok(socket) => {
-                    if port != wanted {
-                        terminal::err(&format!("causeway: port {wanted} is taken; {what} is on {port}"));
-                    }
-                    return Ok(socket);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
-                Err(error) => return Err(problem(format!("{what}: cannot listen on {address}: {error}"))),
-            }
-        }
-        Err(problem(format!("{what}: the ports from {wanted} on are all taken")))
-    }
-
-    /// The next port that is free on 127.0.0.1 and, where the machine has it, on ::1.
-    fn take_both(&mut self, what: &str) -> Result<Both, Failure> {
-        for _ in 0..TRIES {
-            let first = self.take(what)?;
-            let port = first.local_addr().map_err(|error| problem(error.to_string()))?.port();
-            let other: IpAddr = match self.ip {
-                IpAddr::V4(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-                IpAddr::V6(_) => Ipv4Addr::LOCALHOST.into(),
-            };
-            match TcpListener::bind((other, port)) {
-                Ok(second) => return Ok(Both { port, sockets: vec![first, second] }),
-                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
-                // No IPv6 here: `localhost` means one address only.
-                Err(_) => return Ok(Both { port, sockets: vec![first] }),
-            }
-        }
-        Err(problem(format!("{what}: no port is free on both 127.0.0.1 and ::1")))
     }
 }
 

@@ -1,17 +1,24 @@
 //! The partner of the demo: the hub over a vault, told about each platform what a developer would copy from its
 //! console.
 
-use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use causeway_hub::{Hint, Hub, Settings, serve};
+use causeway_hub::{Hub, Settings, serve};
 use causeway_vault::clock::System;
 use causeway_vault::{Limits, MasterKeys, Platform, Vault};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// What the partner knows of the platforms.
+pub(crate) struct Known {
+    /// Where they are, and as which app it speaks there.
+    pub(crate) platforms: Vec<Platform>,
+    /// Accounts that stand there already: the platform's key, the account's id, its name.
+    pub(crate) accounts: Vec<(String, String, String)>,
+}
 
 /// A running dashboard.
 pub(crate) struct Partner {
@@ -26,17 +33,18 @@ impl Partner {
     /// open.
     pub(crate) async fn start(
         sockets: Vec<TcpListener>,
-        origin: &str,
         data: &Path,
-        title: &str,
-        platforms: Vec<Platform>,
-        hints: BTreeMap<String, Vec<Hint>>,
+        settings: Settings,
+        known: Known,
     ) -> Result<Self, Vec<String>> {
         let failed = |error: std::io::Error| vec![format!("{}: {error}", data.display())];
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
         let keys = MasterKeys::open_or_make(&data.join("keys"), &System)?;
-        let vault = Vault::open(data, keys, platforms, Limits::default(), Arc::new(System), Arc::new(System))?;
-        let settings = Settings { origin: origin.to_owned(), title: title.to_owned(), hints };
+        let vault = Vault::open(data, keys, known.platforms, Limits::default(), Arc::new(System), Arc::new(System))?;
+        for (platform, account, name) in known.accounts {
+            let remembered = vault.remember_account(&platform, &account, &name).await;
+            remembered.map_err(|refusal| vec![format!("{}: {}", data.display(), refusal.description())])?;
+        }
         let hub = Hub::new(vault, settings, Arc::new(System))?;
         let mut partner = Self { stop: watch::Sender::new(false), tasks: JoinSet::new(), renewing: JoinSet::new() };
         partner.renewing.spawn(hub.vault().clone().keep_renewing());

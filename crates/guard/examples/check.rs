@@ -30,7 +30,13 @@ struct Source;
 
 impl CustomerSource for Source {
     async fn load(&self, id: CustomerId) -> Result<Option<Customer>, Unavailable> {
-        let site = |n: i64| Site { id: SiteId(n), external_id: n.to_string(), name: String::new(), active: true, creator: None };
+        let site = |n: i64| Site {
+            id: SiteId(n),
+            external_id: n.to_string(),
+            name: String::new(),
+            active: true,
+            creator: None,
+        };
         let sites = vec![site(1), site(2), site(3)];
         Ok(Some(Customer { id, external_id: id.to_string(), name: String::new(), active: true, sites }))
     }

@@ -136,13 +136,7 @@ impl Guard {
 
     /// Is the token good, and at which position of the feed was that so? Every no is the same `TokenInvalid` (SECURITY BG-04);
     /// not knowing is none (BG-09).
-    fn token(
-        &self,
-        text: &str,
-        now: UnixTime,
-        held: &Held,
-        ring: &KeyRing,
-    ) -> Result<(Identified, Position), Denied> {
+    fn token(&self, text: &str, now: UnixTime, held: &Held, ring: &KeyRing) -> Result<(Identified, Position), Denied> {
         let token: AccessToken = ring.open(&self.prefix, text, now).map_err(|error| match error {
             SealError::UnknownKey(_) => Denied { retry_after: Some(NOT_READY), ..Denied::from(Reason::KeyUnknown) },
             SealError::Junk | SealError::Forged => Reason::TokenInvalid.into(),

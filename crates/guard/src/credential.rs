@@ -39,7 +39,8 @@ pub(crate) fn carried<'a>(
     if values.next().is_some() {
         return Err(Reason::CredentialsTwice.into());
     }
-    let scheme = |word: &[u8]| header.is_some_and(|text| text.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word)));
+    let scheme =
+        |word: &[u8]| header.is_some_and(|text| text.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word)));
     let signed = foreign.oauth1 && (scheme(b"oauth ") || Query::read(query, None).oauth);
     let key = match &foreign.keys {
         Some(rules) => api_key(headers, query, header, rules)?,

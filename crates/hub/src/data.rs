@@ -3,6 +3,7 @@
 
 use causeway_protocol::UnixTime;
 use causeway_vault::ApiReply;
+use causeway_vault::legacy::{Notice, Scheme};
 use serde_json::{Map, Value};
 
 /// Rows and columns that a table shows.
@@ -11,10 +12,14 @@ const COLUMNS: usize = 6;
 /// The longest text in a cell, in characters.
 const CELL: usize = 80;
 
-/// What was fetched last for a connection.
+/// What was fetched last for an account.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) at: UnixTime,
+    /// What the calls carried.
+    pub(crate) scheme: Option<Scheme>,
+    /// What the platform said of the end of OAuth 1.0.
+    pub(crate) notice: Notice,
     pub(crate) site: Option<String>,
     pub(crate) sections: Vec<Section>,
 }
@@ -93,6 +98,8 @@ const WORDS: &[&str] = &[
     "amount",
     "total",
     "source",
+    "start",
+    "end",
 ];
 
 fn columns<'a>(records: &[&'a Map<String, Value>]) -> Vec<&'a str> {
@@ -113,8 +120,27 @@ fn holds_numbers(records: &[&Map<String, Value>], name: &str) -> bool {
 }
 
 fn rank(name: &str) -> usize {
-    let is_or_has = |word: &str| name == word || (word != "id" && name.split('_').any(|part| part == word));
+    let parts = parts(name);
+    let is_or_has = |word: &str| name == word || (word != "id" && parts.iter().any(|part| part == word));
     WORDS.iter().position(|word| is_or_has(word)).unwrap_or(WORDS.len())
+}
+
+/// `event_date` and `eventDate` are both "event", "date".
+fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut after_small = false;
+    for letter in name.chars() {
+        let is_break = letter == '_' || letter == '-';
+        if is_break || (letter.is_uppercase() && after_small) {
+            parts.push(String::new());
+        }
+        if let Some(part) = parts.last_mut().filter(|_| !is_break) {
+            part.extend(letter.to_lowercase());
+        }
+        after_small = letter.is_lowercase();
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
 }
 
 /// `event_date` reads "Event date".
@@ -122,14 +148,14 @@ fn head(name: &str) -> String {
     if name.eq_ignore_ascii_case("id") {
         return "ID".to_owned();
     }
-    let text: String = name.replace(['_', '-'], " ").chars().take(40).collect();
+    let text: String = parts(name).join(" ").chars().take(40).collect();
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn cell(name: &str, value: &Value) -> Cell {
     let text = match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => plain_time(text),
         Value::Null => String::new(),
         // 5440.0 is a number of a machine.
         Value::Number(number) if is_amount(name) => grouped(number.to_string().trim_end_matches(".0")),
@@ -143,9 +169,20 @@ fn cell(name: &str, value: &Value) -> Cell {
     Cell { head: head(name), text: shown, is_number: value.is_number() && is_amount(name) }
 }
 
+/// `2026-12-01T09:30:00Z` reads "2026-12-01 09:30"; everything else as it is.
+fn plain_time(text: &str) -> String {
+    let shape = "dddd-dd-ddTdd:dd:dd";
+    let fits = |(byte, shape): (u8, u8)| if shape == b'd' { byte.is_ascii_digit() } else { byte == shape };
+    let is_time = text.len() >= shape.len() && text.bytes().zip(shape.bytes()).all(fits);
+    match text.split_once('T') {
+        Some((day, time)) if is_time && matches!(&time[8..], "Z" | ".000Z") => format!("{day} {}", &time[..5]),
+        _ => text.to_owned(),
+    }
+}
+
 /// Whether a number under this name says how much: an id or a year does not.
 fn is_amount(name: &str) -> bool {
-    !name.split(['_', '-']).any(|part| ["id", "year", "code", "number"].contains(&part.to_ascii_lowercase().as_str()))
+    !parts(name).iter().any(|part| ["id", "year", "code", "number"].contains(&part.as_str()))
 }
 
 /// `5440.5` reads "5,440.5".

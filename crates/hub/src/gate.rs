@@ -78,7 +78,7 @@ fn check(hub: &Inner, request: &Request) -> Check {
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     // Going to a platform changes nothing that matters, but no foreign page shall send anybody.
-    let leaves = request.uri().path().starts_with("/connect/");
+    let leaves = ["/connect/", "/manage/"].iter().any(|way| request.uri().path().starts_with(way));
     if (changes || leaves) && is_from_elsewhere(hub, request.headers()) {
         return if leaves { Check::Elsewhere("/".to_owned()) } else { Check::Refuse(Reason::CrossSite) };
     }

@@ -5,28 +5,38 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use causeway_vault::Vault;
+use causeway_protocol::params::append_query;
+use causeway_protocol::secret::Secret;
 use causeway_vault::clock::Entropy;
+use causeway_vault::{Platform, Vault};
 use http::Uri;
 
 use crate::data::Seen;
 use crate::router;
 
-/// The dashboard serves one partner: one account of the vault.
-pub(crate) const ACCOUNT: &str = "main";
+/// The partner's own account of the vault: what "Connect to …" connects where a platform does not want accounts named.
+pub(crate) const MAIN: &str = "main";
 
 /// Notices that wait for their page.
 const NOTICES: usize = 1_000;
+/// Accounts whose data are kept.
+const SEEN: usize = 200;
 
 /// How the dashboard is reached and called.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// `http://localhost:8080`: no trailing slash. Requests for another host are sent here or refused.
     pub origin: String,
     /// The partner's own name, such as "Acme Booking".
     pub title: String,
+    /// Platforms by key, as they stand on the page; others follow.
+    pub order: Vec<String>,
+    /// The app's API keys, by platform: with one, accounts can be registered and sent to a mini-app.
+    pub api_keys: BTreeMap<String, Secret>,
     /// Sign-ins to print beside a platform, by its key. For demonstrations only.
     pub hints: BTreeMap<String, Vec<Hint>>,
+    /// Consumer pairs to begin a platform's migration with, as CSV. For demonstrations only.
+    pub pairs: BTreeMap<String, String>,
 }
 
 /// Somebody who can sign in at a demonstration's platform.
@@ -45,11 +55,18 @@ pub fn callback_url(origin: &str, platform: &str) -> String {
     format!("{origin}/callback/{platform}")
 }
 
+/// Where the card of a platform shows this account, opened.
+pub(crate) fn card_url(platform: &str, account: &str) -> String {
+    let mut pairs = vec![("show", platform)];
+    pairs.extend((account != MAIN).then_some(("account", account)));
+    format!("{}#{platform}", append_query("/", &pairs))
+}
+
 /// How an action went, for the card that it was asked from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     pub(crate) platform: String,
-    /// `good` or `bad`: a class of the style sheet.
+    /// `good`, `warn` or `bad`: a class of the style sheet.
     pub(crate) mood: &'static str,
     pub(crate) text: String,
     /// The reason's number, small.
@@ -67,7 +84,7 @@ pub(crate) struct Inner {
     pub(crate) authority: String,
     pub(crate) is_https: bool,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) seen: Mutex<HashMap<i64, Seen>>,
+    seen: Mutex<HashMap<(String, String), Seen>>,
     notices: Mutex<HashMap<String, Notice>>,
 }
 
@@ -103,6 +120,41 @@ impl Hub {
 }
 
 impl Inner {
+    /// The platforms, in the order of the page.
+    pub(crate) fn platforms(&self) -> Vec<&Platform> {
+        let mut all: Vec<&Platform> = self.vault.platforms().collect();
+        let place = |platform: &&Platform| self.settings.order.iter().position(|key| key == platform.key());
+        all.sort_by_key(|platform| place(platform).unwrap_or(usize::MAX));
+        all
+    }
+
+    /// The app's API key at a platform that has accounts to register.
+    pub(crate) fn api_key(&self, platform: &Platform) -> Option<&Secret> {
+        self.settings.api_keys.get(platform.key()).filter(|_| platform.profile.accounts.is_some())
+    }
+
+    /// Keeps what was fetched last for an account.
+    pub(crate) fn keep(&self, platform: &str, account: &str, seen: Option<Seen>) {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = (platform.to_owned(), account.to_owned());
+        let Some(seen) = seen else {
+            all.remove(&of);
+            return;
+        };
+        if all.len() >= SEEN
+            && let Some(oldest) = all.iter().min_by_key(|(_, seen)| seen.at).map(|(of, _)| of.clone())
+        {
+            all.remove(&oldest);
+        }
+        all.insert(of, seen);
+    }
+
+    /// What was fetched last for an account.
+    pub(crate) fn seen(&self, platform: &str, account: &str) -> Option<Seen> {
+        let all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&(platform.to_owned(), account.to_owned())).cloned()
+    }
+
     /// Leaves a notice for this session's next page.
     pub(crate) fn notify(&self, session: &str, notice: Notice) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);

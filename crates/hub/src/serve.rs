@@ -25,12 +25,15 @@ use tokio::time::timeout;
 
 use self::seats::{Seat, Seats};
 use self::stall::Stalling;
+use crate::form::WITH_LIST;
 use crate::reply;
 
 /// How long a stop waits for requests in flight.
 const DRAIN: Duration = Duration::from_secs(8);
-/// The longest body: forms are far smaller.
+/// The longest body: forms are far smaller, but for lists.
 const BODY: usize = 64 * 1024;
+/// Where lists are sent to.
+const LISTS: [&str; 2] = ["/migrate/", "/accounts/"];
 
 /// What one client may take.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +104,9 @@ async fn answer(
     request: http::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let (parts, body) = request.into_parts();
-    let body = match timeout(limits.body, to_bytes(Body::new(body), BODY)).await {
+    let takes_lists = LISTS.iter().any(|place| parts.uri.path().starts_with(place));
+    let most = if takes_lists { WITH_LIST } else { BODY };
+    let body = match timeout(limits.body, to_bytes(Body::new(body), most)).await {
         Ok(Ok(bytes)) => Body::from(bytes),
         Ok(Err(_)) => return Ok(reply::too_long()),
         Err(_) => return Ok(reply::too_slow()),

@@ -2,20 +2,27 @@
 //! Nothing is fetched for a page: showing changes nothing and calls nobody.
 
 mod card;
+mod facts;
+mod live;
+mod migration;
 mod steps;
 
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use causeway_protocol::params::Params;
 use causeway_protocol::{Reason, Refusal};
 use causeway_vault::Platform;
+use http::Uri;
 
 use crate::gate::RequestId;
-use crate::hub::{ACCOUNT, Hub, Inner};
+use crate::hub::{Hub, Inner};
 use crate::reply;
 use crate::session::Session;
 use card::{Body, Card};
+use facts::{Facts, Wanted};
+pub(crate) use migration::migration;
 
 /// The dashboard.
 #[derive(Template)]
@@ -45,14 +52,18 @@ struct Refused<'a> {
     request: &'a str,
 }
 
-/// `GET /`.
+/// `GET /[?show=PLATFORM[&account=…]]`: one card is open, the others are a line or two.
 pub(crate) async fn dashboard(
     State(hub): State<Hub>,
     Extension(session): Extension<Session>,
     Extension(id): Extension<RequestId>,
+    uri: Uri,
 ) -> Response {
     let hub = &*hub.0;
-    match cards(hub, &session).await {
+    // Whatever else stands in the address is nobody's.
+    let query = Params::form(uri.query().unwrap_or_default().as_bytes()).unwrap_or_default();
+    let wanted = Wanted::of(&query);
+    match cards(hub, &session, &wanted).await {
         Ok(cards) => reply::good(&Dashboard { title: &hub.settings.title, initial: initial(hub), cards }),
         Err(refusal) => refused(hub, refusal, &id, None),
     }
@@ -63,18 +74,21 @@ fn initial(hub: &Inner) -> String {
     hub.settings.title.chars().take(1).flat_map(char::to_uppercase).collect()
 }
 
-async fn cards(hub: &Inner, session: &Session) -> Result<Vec<Card>, Refusal> {
-    let connections = hub.vault.connections().await?;
+async fn cards(hub: &Inner, session: &Session, wanted: &Wanted) -> Result<Vec<Card>, Refusal> {
     let notice = hub.notice(&session.id);
+    let mut all = Vec::new();
+    for platform in hub.platforms() {
+        all.push(Facts::gather(hub, platform, wanted).await?);
+    }
+    // What somebody asks to see; else where something happened last.
+    let latest = all.iter().filter(|facts| facts.last > 0).max_by_key(|facts| facts.last);
+    let open = wanted.platform.clone().or(latest.map(|facts| facts.platform.key().to_owned()));
     let mut cards = Vec::new();
-    for platform in hub.vault.platforms() {
-        let connection = connections.iter().find(|each| each.platform == platform.key() && each.account == ACCOUNT);
-        let tokens = match connection {
-            Some(connection) => hub.vault.tokens(connection.id).await?,
-            None => None,
-        };
-        let notice = notice.clone().filter(|notice| notice.platform == platform.key());
-        cards.push(card::card(hub, session, platform, connection, tokens, notice));
+    for facts in all {
+        let key = facts.platform.key();
+        let notice = notice.clone().filter(|notice| notice.platform == key);
+        let is_open = open.as_deref() == Some(key);
+        cards.push(card::card(hub, session, facts, is_open, notice).await?);
     }
     Ok(cards)
 }

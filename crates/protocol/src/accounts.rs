@@ -128,7 +128,10 @@ pub fn auth_status(
     let Some(connection) = connection.filter(|connection| connection.live) else { return AuthStatus::Offline };
     let life = profile.token.refresh_life;
     let lives = |family: &Family| {
-        !family.repudiated && now < family.ends_at && now < family.moved_at + life.idle && family.connection == connection.id
+        !family.repudiated
+            && now < family.ends_at
+            && now < family.moved_at + life.idle
+            && family.connection == connection.id
     };
     let redeemed = families.iter().any(|family| family.moved_at >= connection.allowed_at);
     let awaited = !redeemed && now < connection.allowed_at + profile.token.code_life;
@@ -207,5 +210,52 @@ impl Sealed for Visit {
             session: from.fixed()?,
             expires_at: UnixTime(from.int()?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&str, &str)]) -> Result<Fields, Refusal> {
+        let mut params = Params::default();
+        for (name, value) in pairs {
+            params.push((*name).to_owned(), (*value).to_owned())?;
+        }
+        Fields::read(&params)
+    }
+
+    #[test]
+    fn orc_02_fields_are_checked_all_at_once() {
+        let good = [
+            (field::APP, "6a1c0cac-02c3-4e03-8b93-eb922bf089c0"),
+            (field::ACCOUNT, "example.myshopify.com"),
+            (field::NAME, "Café Zoë"),
+            (field::TIMEZONE, "America/Argentina/ComodRivadavia"),
+            (field::CURRENCY, "JPY"),
+        ];
+        assert_eq!(fields(&good).expect("good").timezone, "America/Argentina/ComodRivadavia");
+        let long = "x".repeat(MAX_ACCOUNT + 1);
+        for (at, bad) in
+            [(1, long.as_str()), (1, "a b"), (1, "é"), (2, "  "), (3, "utc"), (3, "UTC "), (4, "EURO"), (4, "XXX")]
+        {
+            let mut pairs = good;
+            pairs[at].1 = bad;
+            let refusal = fields(&pairs).expect_err(bad);
+            assert!(refusal.detail.as_deref().is_some_and(|text| text.starts_with(pairs[at].0)), "{bad}: {refusal:?}");
+        }
+        let all = fields(&[]).expect_err("nothing").detail.unwrap_or_default();
+        assert_eq!(all.matches(" is missing").count(), 5, "{all}");
+        assert_eq!(fields(&[good[0], good[0]]).expect_err("twice").reason, Reason::ParameterRepeated);
+    }
+
+    #[test]
+    fn orc_02_the_lists_of_zones_and_currencies_are_whole() {
+        for zone in ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Etc/GMT+12"] {
+            assert!(is_timezone(zone), "{zone}");
+        }
+        assert!(zones().count() > 500 && zones().is_sorted());
+        assert!(currencies().count() > 150 && currencies().is_sorted());
+        assert!(currencies().all(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())));
     }
 }

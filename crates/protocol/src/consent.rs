@@ -3,8 +3,8 @@
 use crate::authorize::{Pending, Request, ReturnTo};
 use crate::change::{Allow, Decide};
 use crate::family::FamilySecret;
-use crate::profile::{Profile, SubjectRule};
 use crate::legacy::Account;
+use crate::profile::{Profile, SubjectRule};
 use crate::records::{Act, App, Customer, Decided, Decision, Person, SubjectKey, Visibility};
 use crate::seal::{Kind, Sealed};
 use crate::token::{Bearer, Code};

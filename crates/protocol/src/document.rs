@@ -55,9 +55,9 @@ pub fn read<T>(text: &str, reader: impl FnOnce(&Table<'_>) -> T) -> Result<T, Ve
 ///
 /// What is asked of a value shows only where there is one, so the text should hold every key.
 pub fn facts<T>(text: &str, reader: impl FnOnce(&Table<'_>) -> T) -> AllFacts {
-    let document = Document::new(text);
+    let document = Document { asked: Some(RefCell::default()), ..Document::new(text) };
     reader(&document.root());
-    document.asked.into_inner()
+    document.asked.map(RefCell::into_inner).unwrap_or_default()
 }
 
 /// The bytes of a file as text, or why they cannot be: too many, or not UTF-8.
@@ -81,7 +81,8 @@ fn too_large(bytes: usize) -> Problem {
 struct Document<'t> {
     root: DeTable<'t>,
     problems: Problems<'t>,
-    asked: RefCell<AllFacts>,
+    /// What was asked, where somebody wants to know.
+    asked: Option<RefCell<AllFacts>>,
     /// Syntax errors were found: what is missing may only be unreadable.
     torn: bool,
     /// The lines they are in: what else is wrong there follows from them.
@@ -91,8 +92,8 @@ struct Document<'t> {
 impl<'t> Document<'t> {
     fn new(text: &'t str) -> Self {
         let problems = Problems::new(text);
-        let (root, asked, torn_lines) = (DeTable::new(), RefCell::default(), BTreeSet::new());
-        let mut document = Self { root, problems, asked, torn: false, torn_lines };
+        let (root, torn_lines) = (DeTable::new(), BTreeSet::new());
+        let mut document = Self { root, problems, asked: None, torn: false, torn_lines };
         if text.len() > MAX_BYTES {
             document.problems.report(0, too_large(text.len()).message);
             document.torn = true;
@@ -116,7 +117,8 @@ impl<'t> Document<'t> {
 
     /// Puts on record that a reader asked for the key, and what it made of it.
     fn asked(&self, path: &str, note: impl FnOnce(&mut Facts)) {
-        let mut asked = self.asked.borrow_mut();
+        let Some(asked) = &self.asked else { return };
+        let mut asked = asked.borrow_mut();
         if !asked.contains_key(path) {
             asked.insert(path.to_owned(), Facts::default());
         }

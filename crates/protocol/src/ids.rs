@@ -131,7 +131,9 @@ impl SubjectKind {
     /// The kind that this stored number means.
     pub fn from_number(number: i64) -> Option<Self> {
         use SubjectKind::*;
-        [Family, Connection, App, Customer, User, Site, Audience, Consumer, ApiKey].into_iter().find(|kind| *kind as i64 == number)
+        [Family, Connection, App, Customer, User, Site, Audience, Consumer, ApiKey]
+            .into_iter()
+            .find(|kind| *kind as i64 == number)
     }
 }
 

@@ -269,6 +269,7 @@ reasons! {
     NotConnected = 909, NotFound, "This platform is not connected.", "Connect it first.";
     SiteNotOffered = 910, InvalidRequest, "This site is not one that the connection can act on.", "Choose one of the listed sites.";
     AnswerUnreadable = 911, BadGateway, "The platform's answer could not be read.", "Try again. If it stays so, ask the platform.";
+    AccountRefused = 912, BadGateway, "The platform did not take the account.", "Mend the fields that it names, then send them again.";
 
     NoLegacyHere = 920, NotFound, "This platform takes no OAuth 1.0 pairs, or does not exchange them.", "Send each customer through the authorization.";
     CampaignRuns = 921, TemporarilyUnavailable, "A migration of this platform is running already.", "Wait for its end, or stop it where it was started.";

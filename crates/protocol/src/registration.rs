@@ -1,9 +1,13 @@
 //! What may be registered as an app: each field on its own, every problem at once (CORE-18). Who may register, and what
 //! happens then, is the flow's business; `registration/logo.rs` looks at images.
 
+mod address;
 pub mod logo;
 
-use crate::authorize::MAX_REDIRECT_URI;
+pub use address::{redirect_problem, uri_problem};
+
+use address::Address;
+
 use crate::profile::{Profile, Registration, RegistrationRules};
 use crate::records::{App, AppStatus, ClientKind, Visibility};
 use crate::{CustomerId, ScopeSet, Scopes};
@@ -237,112 +241,6 @@ fn providers(words: &[String], rules: &RegistrationRules, problems: &mut Vec<Pro
     }
     // In the profile's order, each once.
     rules.providers.iter().filter(|known| words.contains(known)).cloned().collect()
-}
-
-/// What no app's redirect URI may be, whoever wrote it down: RFC 6749 3.1.2, and addresses that a browser would run.
-/// Completes "it …".
-pub fn uri_problem(uri: &str) -> Option<String> {
-    const RUN: [&str; 5] = ["javascript", "data", "vbscript", "file", "blob"];
-    let scheme = Address::scheme_of(uri);
-    let printable = uri.bytes().all(|byte| byte.is_ascii_graphic());
-    match scheme {
-        None => Some("must hold absolute addresses without a fragment (RFC 6749 3.1.2)".to_owned()),
-        Some(_) if uri.contains('#') || !printable => {
-            Some("must hold absolute addresses without a fragment (RFC 6749 3.1.2)".to_owned())
-        }
-        Some(_) if uri.len() > MAX_REDIRECT_URI => {
-            Some(format!("must hold addresses of at most {MAX_REDIRECT_URI} characters"))
-        }
-        Some(scheme) if RUN.iter().any(|run| scheme.eq_ignore_ascii_case(run)) => {
-            Some("must not hold an address that a browser would run or open as a file".to_owned())
-        }
-        Some(_) => None,
-    }
-}
-
-/// Why an app of this kind cannot return there, if so. Completes "(the address) …".
-pub fn redirect_problem(uri: &str, kind: ClientKind) -> Option<&'static str> {
-    if uri.len() > MAX_REDIRECT_URI {
-        return Some("is too long: 1024 characters are the most");
-    }
-    if uri.contains('#') {
-        return Some("has a fragment, the part from # on: leave it out");
-    }
-    let Some(address) = Address::read(uri) else {
-        return Some("is not a whole address such as https://app.example/callback");
-    };
-    match (address.scheme.to_ascii_lowercase().as_str(), kind) {
-        ("https", _) if address.is_named() => None,
-        ("http", _) if address.is_loopback() => None,
-        ("http", _) if address.is_named() => {
-            Some("must begin with https: only addresses of this computer may do without")
-        }
-        ("https" | "http", _) => Some("has no proper host name, or names a user in it"),
-        // RFC 8252 7.1: a reversed domain name of the maker's, so that no two apps share a scheme.
-        (scheme, ClientKind::Public) if scheme.contains('.') => None,
-        (_, ClientKind::Public) => {
-            Some("has a scheme that others could claim: use one such as com.example.app (RFC 8252)")
-        }
-        (_, ClientKind::Confidential) => Some("must begin with https: a scheme of its own is for apps on devices"),
-    }
-}
-
-/// An absolute address in parts. Only characters of RFC 3986 are in it, so that every reader finds the same parts.
-struct Address<'a> {
-    scheme: &'a str,
-    /// What stands between `//` and the path; `None` without `//`.
-    authority: Option<&'a str>,
-}
-
-impl<'a> Address<'a> {
-    fn scheme_of(text: &'a str) -> Option<&'a str> {
-        let (scheme, rest) = text.split_once(':')?;
-        let proper = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-        (proper && !rest.is_empty()).then_some(scheme)
-    }
-
-    fn read(text: &'a str) -> Option<Self> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%#".contains(&byte);
-        let scheme = Self::scheme_of(text)?;
-        if !text.bytes().all(plain) {
-            return None;
-        }
-        let rest = &text[scheme.len() + 1..];
-        let authority = rest.strip_prefix("//").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-        Some(Self { scheme, authority })
-    }
-
-    fn is_web(&self) -> bool {
-        self.scheme.eq_ignore_ascii_case("https") || self.scheme.eq_ignore_ascii_case("http")
-    }
-
-    /// Host and port; `None` where there is neither, or what stands there is no such thing.
-    fn host(&self) -> Option<&'a str> {
-        let authority = self.authority?;
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (authority, None),
-        };
-        let six =
-            |inside: &str| inside.contains(':') && inside.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b));
-        let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(six);
-        let label =
-            |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-        let named = host.split('.').all(label);
-        let port =
-            port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0) && !port.starts_with(['+', '0']));
-        ((named || literal) && port).then_some(host)
-    }
-
-    fn is_named(&self) -> bool {
-        self.host().is_some()
-    }
-
-    /// RFC 8252 7.3 and 8.3.
-    fn is_loopback(&self) -> bool {
-        self.host().is_some_and(|host| host.eq_ignore_ascii_case("localhost") || host == "127.0.0.1" || host == "[::1]")
-    }
 }
 
 /// What one who is not staff makes of an app by an edit: the new record. `logo_changed`: another one is uploaded, or it is

@@ -43,15 +43,8 @@ const FIXED: usize = 7;
 
 impl Kind {
     /// Kinds whose key does not roll.
-    const FIXED: [Kind; FIXED] = [
-        Kind::Access,
-        Kind::Refresh,
-        Kind::Pending,
-        Kind::Consent,
-        Kind::LegacySecret,
-        Kind::SignIn,
-        Kind::Visit,
-    ];
+    const FIXED: [Kind; FIXED] =
+        [Kind::Access, Kind::Refresh, Kind::Pending, Kind::Consent, Kind::LegacySecret, Kind::SignIn, Kind::Visit];
 }
 
 /// Something that can be sealed.

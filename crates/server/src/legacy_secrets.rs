@@ -27,10 +27,10 @@ pub fn seal(node: &Node, key: &str, secret: &str) -> SealedSecret {
 pub async fn open(node: &Node, key: &str, sealed: &SealedSecret) -> Result<Secret, Refusal> {
     let ring = node.ring();
     let mut opened = legacy_secret::open(&ring, key, sealed);
-    if matches!(opened, Err(SealError::UnknownKey(_))) {
-        if let Some(ring) = node.ring_after(&ring).await {
-            opened = legacy_secret::open(&ring, key, sealed);
-        }
+    if matches!(opened, Err(SealError::UnknownKey(_)))
+        && let Some(ring) = node.ring_after(&ring).await
+    {
+        opened = legacy_secret::open(&ring, key, sealed);
     }
     opened.map_err(|error| match error {
         SealError::UnknownKey(key_id) => {

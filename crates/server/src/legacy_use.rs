@@ -60,8 +60,11 @@ mod tests {
         counts.seen(ConsumerId(1), "GET /leads", noon);
         counts.seen(ConsumerId(1), "GET /leads", next);
         counts.refused(ConsumerId(1), true, next);
-        let rows: Vec<_> =
-            counts.take().into_iter().map(|row| (row.consumer.0, row.day, row.route, row.calls, row.last_at.0)).collect();
+        let rows: Vec<_> = counts
+            .take()
+            .into_iter()
+            .map(|row| (row.consumer.0, row.day, row.route, row.calls, row.last_at.0))
+            .collect();
         let row = |consumer, day, route: &str, calls, last| (consumer, day, route.to_owned(), calls, last);
         assert_eq!(
             rows,

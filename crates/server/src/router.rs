@@ -5,7 +5,9 @@ use axum::Router;
 use axum::routing::{any, get, post};
 use causeway_protocol::profile::HostWord;
 
-use crate::http::{accounts, admin, forward_auth, health, introspect, metadata, oauth1, pages, proxy, revoke, token, userinfo};
+use crate::http::{
+    accounts, admin, forward_auth, health, introspect, metadata, oauth1, pages, proxy, revoke, token, userinfo,
+};
 use crate::shared::Edge;
 
 /// What stands on the login host: the authorization endpoint and everything a person sees.
@@ -82,7 +84,10 @@ fn accounts_calls(edge: &Edge) -> Router<Edge> {
 
 /// What stands on the API host, before the guarded API.
 pub fn api(edge: &Edge) -> Router<Edge> {
-    programs(edge, HostWord::Api).route(&paths_of_guard_check(), any(forward_auth::check)).merge(accounts_calls(edge)).merge(oauth1_calls(edge))
+    programs(edge, HostWord::Api)
+        .route(&paths_of_guard_check(), any(forward_auth::check))
+        .merge(accounts_calls(edge))
+        .merge(oauth1_calls(edge))
 }
 
 /// The token endpoint and its kin, on the host that the profile says.

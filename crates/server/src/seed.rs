@@ -11,7 +11,7 @@ use causeway_protocol::records::{AppStatus, ClientKind, Role};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-pub use read::parse;
+pub use read::{facts, parse};
 pub use records::SITES;
 
 /// Compiled-in seeds of the demo: the profile's key and the text.

@@ -31,6 +31,8 @@ pub struct Form {
     pub fields: Vec<(String, String)>,
     /// Names and values of its radio buttons.
     pub choices: Vec<(String, String)>,
+    /// Names and values of its boxes; ticked ones are among the fields.
+    pub boxes: Vec<(String, String)>,
     /// Text, name and value of its buttons, in order.
     pub buttons: Vec<(String, String, String)>,
 }
@@ -143,13 +145,22 @@ impl Page {
             for tag in body.split("<input").skip(1) {
                 let tag = tag.split('>').next().unwrap_or_default();
                 let field = (attribute(tag, "name"), attribute(tag, "value"));
-                if attribute(tag, "type") == "radio" {
-                    form.choices.push(field.clone());
-                    if !tag.ends_with("checked") {
-                        continue;
-                    }
+                let kind = attribute(tag, "type");
+                match kind.as_str() {
+                    "radio" => form.choices.push(field.clone()),
+                    "checkbox" => form.boxes.push(field.clone()),
+                    _ => {}
                 }
-                form.fields.push(field);
+                let unticked = matches!(kind.as_str(), "radio" | "checkbox") && !tag.ends_with("checked");
+                // A file is chosen by hand: see `Call::multipart_with_file`.
+                if !unticked && kind != "file" {
+                    form.fields.push(field);
+                }
+            }
+            for tag in body.split("<textarea").skip(1) {
+                let (tag, rest) = tag.split_once('>').unwrap_or((tag, ""));
+                let text = rest.split("</textarea>").next().unwrap_or_default();
+                form.fields.push((attribute(tag, "name"), unescape(text)));
             }
             for tag in body.split("<button").skip(1) {
                 let (tag, rest) = tag.split_once('>').unwrap_or((tag, ""));
@@ -197,6 +208,13 @@ impl Form {
     pub fn filled(&self, button: &str, fill: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut pairs = self.fields.clone();
         for (name, value) in fill {
+            // A box is ticked; everything else has one value.
+            let ticked = ((*name).to_owned(), (*value).to_owned());
+            if self.boxes.contains(&ticked) {
+                pairs.retain(|pair| *pair != ticked);
+                pairs.push(ticked);
+                continue;
+            }
             let field = pairs.iter_mut().find(|(known, _)| known == name);
             field.unwrap_or_else(|| panic!("no field {name:?}")).1 = (*value).to_owned();
         }

@@ -94,6 +94,22 @@ impl Call {
         self.body("multipart/form-data; boundary=edge", body + "--edge--\r\n")
     }
 
+    /// The same with a file.
+    #[must_use]
+    pub fn multipart_with_file(self, pairs: &[(&str, &str)], name: &str, file: &[u8]) -> Self {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let mut body: Vec<u8> = pairs.iter().map(part).collect::<String>().into_bytes();
+        let head = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--edge--\r\n");
+        self.body("multipart/form-data; boundary=edge", body)
+    }
+
     /// The body that was set.
     pub fn body_bytes(&self) -> Vec<u8> {
         self.body.clone().unwrap_or_default()

@@ -71,7 +71,9 @@ impl Platform {
                 sent: wish.redirect_sent,
                 state: None,
             },
-            scopes: wish.scopes.map_or(app.scopes, |words| node.profile.read_scope(words, &scopes).expect("known scopes")),
+            scopes: wish
+                .scopes
+                .map_or(app.scopes, |words| node.profile.read_scope(words, &scopes).expect("known scopes")),
             challenge: wish.verifier.and_then(|verifier| pkce::parse_challenge(&pkce::challenge_of(verifier))),
             account: None,
         };

@@ -115,6 +115,11 @@ fn request(platform: &Platform, out: &Outgoing) -> Option<http::Request<Full<Byt
         value.set_sensitive(true);
         request = request.header(HeaderName::from_static(name), value);
     }
+    if let Some((name, key)) = &out.api_key {
+        let mut value = HeaderValue::from_str(key.expose()).ok()?;
+        value.set_sensitive(true);
+        request = request.header(name, value);
+    }
     let body = match &out.body {
         Some((content_type, text)) => {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -46,7 +46,7 @@ fn find_profile(file: &Path, name: &str) -> Result<Profile, String> {
     profile::parse(&stem, text).map_err(|problems| problems.first().map(told).unwrap_or_default())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 

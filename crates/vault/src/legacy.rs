@@ -65,6 +65,8 @@ pub struct AccountReply {
 pub struct Account {
     /// The partner's own name of it.
     pub account: String,
+    /// For people, where it was registered under a name.
+    pub name: Option<String>,
     /// What its calls carry; `None`: it cannot call.
     pub scheme: Option<Scheme>,
     /// Its connection, working or not.
@@ -100,6 +102,11 @@ impl Vault {
             Standing::Pair(signer) => inner.signed(platform, account, &signer, request).await,
             Standing::Nothing => Err(Reason::NotConnected.refuse()),
         }
+    }
+
+    /// One account at a platform; `None`: nothing is known of it.
+    pub async fn account(&self, platform: &str, account: &str) -> Result<Option<Account>, Refusal> {
+        Ok(self.0.store.account(platform.to_owned(), account.to_owned()).await?)
     }
 
     /// Accounts at a platform with the scheme of each, in the order of their names, from after `after` on.

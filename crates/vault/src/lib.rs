@@ -5,6 +5,7 @@
 //! `speech` says, `reply` understands, `client` sends, `store` keeps; `connect` and `lifecycle` are the flows on top.
 //! Add a platform by its profile alone.
 
+mod accounts;
 mod client;
 pub mod clock;
 pub mod configured;
@@ -23,6 +24,7 @@ mod store;
 pub mod timeline;
 mod vault;
 
+pub use accounts::{NewAccount, Registered};
 pub use keys::MasterKeys;
 pub use lifecycle::{ApiReply, Revocation};
 pub use platform::Platform;

@@ -98,9 +98,11 @@ impl Vault {
         }
     }
 
-    /// Tests the connection (CAL-15): asks the platform whose it is, by the profile's `partner.test`, and answers the name.
+    /// Tests the connection (CAL-15): asks the platform whose it is, by the profile's `partner.test`, and answers the
+    /// name.
     ///
-    /// Errors: those of [`Vault::call`] · 911 the answer is no success, or holds no name · 108 the profile names no test.
+    /// Errors: those of [`Vault::call`] · 911 the answer is no success, or holds no name · 108 the profile names no
+    /// test.
     pub async fn test_connection(&self, id: i64) -> Result<String, Refusal> {
         let connection = self.connection(id).await?;
         let profile = &self.0.platform_of(&connection)?.profile;

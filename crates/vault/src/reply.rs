@@ -100,6 +100,34 @@ pub enum CallMeaning {
     Failing(Option<Seconds>),
 }
 
+/// What an answer about an account means.
+#[derive(Debug)]
+pub(crate) enum AccountMeaning {
+    /// Done; its fields.
+    Done(serde_json::Map<String, serde_json::Value>),
+    /// The API key is not good.
+    KeyRefused,
+    /// There is an account of that name.
+    Taken,
+    /// Not done: the platform's words.
+    Refused(String),
+    /// The platform is in trouble: why.
+    Failing(String),
+}
+
+/// Reads an answer to a call about an account.
+pub(crate) fn account_meaning(answer: &Answer) -> AccountMeaning {
+    let fields = decode::fields(answer).ok();
+    let said = fields.as_ref().and_then(Said::of).unwrap_or_default();
+    match answer.status {
+        _ if is_success(answer.status) => AccountMeaning::Done(fields.unwrap_or_default()),
+        401 => AccountMeaning::KeyRefused,
+        409 => AccountMeaning::Taken,
+        429 | 500..=599 => AccountMeaning::Failing(format!("it answered {}", answer.status)),
+        _ => AccountMeaning::Refused(both(&said.code, &said.words)),
+    }
+}
+
 /// Reads an API answer for what it says of the connection.
 pub fn meaning(answer: &Answer) -> CallMeaning {
     match answer.status {

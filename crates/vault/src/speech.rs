@@ -8,8 +8,8 @@ use causeway_protocol::params::append_query;
 use causeway_protocol::secret::Secret;
 
 use crate::platform::Platform;
-pub(crate) use call::userinfo_call;
 pub use call::{ApiRequest, Method, api_call};
+pub(crate) use call::{account_call, userinfo_call};
 pub use endpoint::{exchange, oauth1_exchange, refresh, revoke};
 
 /// A request, ready to be sent.
@@ -21,6 +21,8 @@ pub struct Outgoing {
     pub url: String,
     /// Besides `Accept`, `User-Agent` and `Content-Type`. Some are secrets, so all are treated so.
     pub headers: Vec<(&'static str, Secret)>,
+    /// The app's API key, behind the header that the profile names.
+    pub api_key: Option<(String, Secret)>,
     /// Content type and text.
     pub body: Option<(&'static str, Secret)>,
     /// The same for people, secrets masked.

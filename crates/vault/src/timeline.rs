@@ -12,6 +12,8 @@ const ACCOUNTS: usize = 500;
 /// Which part of the flow it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepKind {
+    /// The app spoke of an account with its API key.
+    Account,
     /// The person was sent to the platform.
     Authorize,
     /// The person came back.

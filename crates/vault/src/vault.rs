@@ -59,8 +59,8 @@ pub struct Tokens {
     pub access: String,
     /// The same of the refresh token.
     pub refresh: Option<String>,
-    /// When the vault will renew them by itself; `None`: there is no refresh token, or nobody says when the access token
-    /// ends.
+    /// When the vault will renew them by itself; `None`: there is no refresh token, or nobody says when the access
+    /// token ends.
     pub renews: Option<UnixTime>,
 }
 
@@ -207,8 +207,8 @@ impl Inner {
         }
     }
 
-    /// With what the profile adds: from when on people are warned. Of a life that is shorter than two warnings, only the
-    /// second half warns.
+    /// With what the profile adds: from when on people are warned. Of a life that is shorter than two warnings, only
+    /// the second half warns.
     pub(crate) fn seen(&self, connection: Connection) -> Connection {
         let partner = self.platforms.get(&connection.platform).map(|platform| &platform.profile.partner);
         let ahead = partner.map(|rules| {

@@ -24,6 +24,8 @@ const KILLS: u64 = 10;
 /// Customers in one seed file: it stays below the size that is read.
 const IN_A_FILE: u64 = 2_000;
 const NAME: &str = "migrate";
+/// Ten thousand customers with their sites and pairs are loaded one after the other.
+const LOADING: Duration = Duration::from_secs(600);
 
 /// `pairs` consumer pairs, ten kills.
 pub(crate) fn prove(house: &House, pairs: u64) -> Result<(), String> {
@@ -69,14 +71,14 @@ fn start(house: &House, pairs: u64) -> Result<Server, String> {
         arguments.extend(["--seed".to_owned(), text(&path)]);
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    Server::start(house, NAME, &arguments)
+    Server::start_within(house, NAME, &arguments, &[], LOADING)
 }
 
 fn seed(from: u64, to: u64) -> String {
     let mut text = String::from("# Written by `cargo xtask prove migrate`.\n");
     if from == 0 {
         text.push_str(
-            "[legacy]\noauth1_ends = \"2999-01-01T00:00:00Z\"\nexchange_ends = \"2999-01-01T00:00:00Z\"\n\n\
+            "[legacy]\noauth1_ends = 2999-01-01T00:00:00Z\nexchange_ends = 2999-01-01T00:00:00Z\n\n\
              [[apps]]\nname = \"Mover\"\nclient_id = \"mover\"\nclient_secret = \"mover-secret-0123456789abcdef\"\n\
              kind = \"confidential\"\nvisibility = \"public\"\nstatus = \"approved\"\n\
              redirect_uris = [\"https://mover.example/callback\"]\nscopes = \"read write\"\n",
@@ -199,7 +201,7 @@ fn check_platform(server: &Server, pairs: u64) -> Result<(), String> {
     let (admin, key) = (server.of(rig::PLATFORM, "admin_url")?, server.of(rig::PLATFORM, "admin_key")?);
     let (mut customers, mut listed, mut after) = (BTreeSet::new(), 0, 0);
     loop {
-        let url = format!("{admin}/admin/connections?live=true&limit=500&after={after}");
+        let url = format!("{admin}/admin/connections?live=true&limit=400&after={after}");
         let header = format!("Authorization: Bearer {key}");
         let said = shell::capture(shell::command("curl", ["-sS", "--fail", "-H", &header, &url]))?;
         let page: Value = serde_json::from_str(&said).map_err(|e| format!("the admin door said {said}: {e}"))?;

@@ -10,54 +10,67 @@ use crate::server::{Server, fresh_directory};
 use crate::shell;
 use crate::tally::Tally;
 
-/// (its name, the program, the script, its variant)
-const CLIENTS: &[(&str, &str, &str, &str)] = &[
-    ("requests-oauthlib", "target/clients/venv/bin/python", "clients/python/requests_oauthlib_client.py", ""),
-    ("ruby-oauth2", "ruby", "clients/ruby/oauth2_client.rb", ""),
-    ("axios, form", "node", "target/clients/node/axios_client.mjs", "form"),
-    ("axios, JSON", "node", "target/clients/node/axios_client.mjs", "json"),
-    ("oauth4webapi", "node", "target/clients/node/oauth4webapi_client.mjs", ""),
-    ("PHP curl", "php", "clients/php/curl_client.php", ""),
-    ("curl", "bash", "clients/curl/curl_client.sh", ""),
+const PYTHON: &str = "target/clients/venv/bin/python";
+
+/// A platform and who is tried against it: (its name, the program, the script, its variant).
+type Set = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str, &'static str, &'static str)]);
+
+/// Profile, further seeds, clients. The exchanges' variants are places in the description's list of pairs.
+const SETS: &[Set] = &[
+    (
+        "tripleseat",
+        &["clients/pairs.toml"],
+        &[
+            ("requests-oauthlib", PYTHON, "clients/python/requests_oauthlib_client.py", ""),
+            ("ruby-oauth2", "ruby", "clients/ruby/oauth2_client.rb", ""),
+            ("axios, form", "node", "target/clients/node/axios_client.mjs", "form"),
+            ("axios, JSON", "node", "target/clients/node/axios_client.mjs", "json"),
+            ("oauth4webapi", "node", "target/clients/node/oauth4webapi_client.mjs", ""),
+            ("PHP curl", "php", "clients/php/curl_client.php", ""),
+            ("curl", "bash", "clients/curl/curl_client.sh", ""),
+            ("tsm_13 OAuth1Session", PYTHON, "clients/python/oauth1_client.py", ""),
+            ("tsm_13 ruby-oauth", "ruby", "clients/ruby/oauth1_client.rb", ""),
+            ("tsm_13 npm oauth", "node", "target/clients/node/oauth1_client.mjs", ""),
+            ("tsm_13 PHP oauth", "php", "clients/php/oauth1_client.php", ""),
+            ("tsm_07 Ruby sample", "ruby", "clients/ruby/exchange_client.rb", "2"),
+            ("tsm_07 Python sample", PYTHON, "clients/python/exchange_client.py", "3"),
+            ("tsm_07 Node sample", "node", "target/clients/node/exchange_client.mjs", "4"),
+            ("tsm_07 PHP sample", "php", "clients/php/exchange_client.php", "5"),
+        ],
+    ),
+    ("cal", &[], &[("cal_04 curl", "bash", "clients/curl/bearer_refresh_client.sh", "")]),
+    ("otesse", &[], &[("ote_04 curl", "bash", "clients/curl/json_client.sh", "")]),
+    ("orcabase", &[], &[("orc_07 fetch", "node", "target/clients/node/account_client.mjs", "")]),
 ];
 
-/// Runs each against one server that was seeded like the demo.
+/// Runs each against a server that was seeded like the demo.
 pub(crate) fn run(house: &House) -> Result<Tally, String> {
     let _alone = house.alone("clients")?;
     install::run(house)?;
-    let data = fresh_directory(house, "clients-data")?;
-    let server = Server::start(
-        house,
-        "clients",
-        &[
-            "serve",
-            "--profile",
-            "tripleseat",
-            "--data",
-            &data.to_string_lossy(),
-            "--listen",
-            "127.0.0.1:0",
-            "--admin-listen",
-            "127.0.0.1:0",
-            "--seed",
-            "demo/tripleseat.toml",
-        ],
-    )?;
     let mut tally = Tally::default();
-    for (name, program, script, variant) in CLIENTS {
-        let outcome = shell::capture(client(&server, program, script, variant));
-        println!("  {} {name}", if outcome.is_ok() { "ok  " } else { "FAIL" });
-        if let Err(why) = &outcome {
-            println!("{why}");
+    for (platform, seeds, clients) in SETS {
+        let data = fresh_directory(house, &format!("clients-{platform}"))?;
+        let demo = format!("demo/{platform}.toml");
+        let data = data.to_string_lossy();
+        let mut words = vec!["serve", "--profile", platform, "--data", &data, "--listen", "127.0.0.1:0"];
+        words.extend(["--admin-listen", "127.0.0.1:0", "--seed", &demo]);
+        words.extend(seeds.iter().flat_map(|seed| ["--seed", seed]));
+        let server = Server::start(house, &format!("clients-{platform}"), &words)?;
+        for (name, program, script, variant) in *clients {
+            let outcome = shell::capture(client(&server, platform, program, script, variant));
+            println!("  {} {platform}: {name}", if outcome.is_ok() { "ok  " } else { "FAIL" });
+            if let Err(why) = &outcome {
+                println!("{why}");
+            }
+            tally += Tally::of(&format!("clients: {platform}: {name}"), outcome.map(drop));
         }
-        tally += Tally::of(&format!("clients: {name}"), outcome.map(drop));
+        tally += Tally::of(&format!("clients: {platform}: the server stops well"), server.stop());
     }
-    tally += Tally::of("clients: the server stops well", server.stop());
     Ok(tally)
 }
 
-fn client(server: &Server, program: &str, script: &str, variant: &str) -> Command {
-    let mut command = shell::command(program, [script, &server.describe.to_string_lossy(), "tripleseat"]);
+fn client(server: &Server, platform: &str, program: &str, script: &str, variant: &str) -> Command {
+    let mut command = shell::command(program, [script, &server.describe.to_string_lossy(), platform]);
     if !variant.is_empty() {
         command.arg(variant);
     }

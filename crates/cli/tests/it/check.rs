@@ -108,3 +108,45 @@ fn the_readmes_example_is_good_for_the_default_profile() {
         "the curl's route is there"
     );
 }
+
+#[test]
+fn every_shipped_profile_and_every_seed_of_the_demo_is_clean() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    for (key, _) in causeway_protocol::profile::SHIPPED {
+        let mut check = causeway(["check"]);
+        check.arg(format!("{root}/profiles/{key}.toml"));
+        let seed = format!("{root}/demo/{key}.toml");
+        let seeded = std::path::Path::new(&seed).exists();
+        if seeded {
+            check.arg(&seed);
+        }
+        let (code, out, err) = ended(check);
+        assert_eq!((code, err.as_str()), (0, ""), "{key}");
+        assert!(out.contains(&format!("{key}.toml: a good profile")), "{out}");
+        assert_eq!(out.contains(&format!("{key}.toml: a good seed")), seeded, "{out}");
+    }
+}
+
+#[test]
+fn the_manual_s_walk_through_is_good_and_serves() {
+    let manual = include_str!("../../../../docs/PROFILES.md");
+    let block = |mark: &str| {
+        let (_, rest) = manual.split_once(&format!("<!-- {mark}: bookwell -->\n```toml\n")).unwrap();
+        rest.split_once("```").unwrap().0
+    };
+    let dir = Dir::new();
+    let (profile, seed) = (dir.file("bookwell.toml", block("profile")), dir.file("bookwell-seed.toml", block("seed")));
+    let (code, out, err) = ended(causeway([&std::path::PathBuf::from("check"), &profile, &seed]));
+    assert_eq!((code, err.as_str()), (0, ""));
+    for line in manual.lines().filter(|line| line.starts_with("bookwell.toml: ")) {
+        assert!(out.contains(&line["bookwell.toml: ".len()..]), "{line} in {out}");
+    }
+    let mut serve =
+        causeway(["serve", "--listen", "127.0.0.1:0", "--fault", "lose-reply=0.2,no-expiry=0.5", "--fault-seed", "1"]);
+    serve.arg("--profile").arg(profile).arg("--seed").arg(seed).arg("--data").arg(dir.path("data"));
+    let running = crate::program::Running::start(serve, &dir.path("describe.json"));
+    let platform = running.platform();
+    let api = platform["api_url"].as_str().unwrap();
+    assert_eq!(crate::program::get(api, "/v2/bookings").0, 401, "the route is there");
+    assert_eq!(platform["paths"]["token"], "/auth/token");
+}

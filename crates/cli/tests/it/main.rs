@@ -4,5 +4,7 @@
 
 mod check;
 mod demo;
+mod legacy;
+mod migrate;
 mod program;
 mod serve;

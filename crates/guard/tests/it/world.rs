@@ -131,7 +131,10 @@ impl World {
 
     /// A token whose scopes are these.
     pub(crate) fn token_for(&self, scopes: &str) -> AccessToken {
-        AccessToken { scopes: self.held.scopes().set(scopes.split(' ').filter(|word| !word.is_empty())).unwrap(), ..self.token() }
+        AccessToken {
+            scopes: self.held.scopes().set(scopes.split(' ').filter(|word| !word.is_empty())).unwrap(),
+            ..self.token()
+        }
     }
 
     /// A token of the customer with one site.

@@ -1,28 +1,43 @@
-//! One platform's card: its state in words, its tokens, its data, and what can be done.
+//! One platform's card: its state in words, its accounts, and what can be done. What stands below the head of an account
+//! that calls is `live.rs`'s.
 
-use std::sync::PoisonError;
+use causeway_protocol::params::append_query;
+use causeway_protocol::profile::{AccountProof, Profile};
+use causeway_protocol::records::Role;
+use causeway_protocol::{Refusal, UnixTime};
+use causeway_vault::legacy::Scheme;
+use causeway_vault::{Connection, Platform, Status, Tokens};
 
-use causeway_protocol::UnixTime;
-use causeway_protocol::profile::Profile;
-use causeway_vault::{Connection, LifeFrom, Platform, Site, Status, Tokens};
-
+use super::facts::{Facts, Known};
+use super::live::{LegacyView, LiveView, Moment, past};
 use super::steps::{Stage, StepView, UNFOLDED, stages, steps};
-use crate::data::{Section, Seen};
-use crate::hub::{ACCOUNT, Hint, Inner, Notice};
+use crate::hub::{Hint, Inner, MAIN, Notice, card_url};
 use crate::session::Session;
-use crate::words;
+use crate::{accounts, words};
 
-/// See the module. `look` is a class of the style sheet: `new`, `good` or `bad`.
+/// See the module. `look` is a class of the style sheet: `new`, `good`, `warn` or `bad`.
 pub(super) struct Card {
     pub(super) key: String,
     pub(super) name: String,
     pub(super) monogram: String,
+    /// Which of several accounts it is about.
+    pub(super) about: Option<String>,
     pub(super) look: &'static str,
     pub(super) state: &'static str,
     pub(super) sentence: String,
     pub(super) notice: Option<Notice>,
-    /// Goes with every form.
+    /// Goes with every form ...
     pub(super) mark: String,
+    /// ... and so does this.
+    pub(super) account: String,
+    /// Where connecting begins.
+    pub(super) connect: String,
+    /// Opens a closed card that has something to show.
+    pub(super) details: Option<String>,
+    /// Where customers are moved from OAuth 1.0.
+    pub(super) migrate: Option<String>,
+    pub(super) is_open: bool,
+    pub(super) accounts: Option<AccountsView>,
     pub(super) body: Body,
     pub(super) stages: Vec<Stage>,
     /// The latest exchanges, newest first ...
@@ -37,6 +52,8 @@ pub(super) enum Body {
     Invite(Invite),
     /// Connected.
     Live(Box<LiveView>),
+    /// It calls with its OAuth 1.0 pair.
+    Legacy(LegacyView),
     /// The platform ended it.
     Ended(Ended),
 }
@@ -46,40 +63,17 @@ pub(super) struct Invite {
     pub(super) hints: Vec<Hint>,
     pub(super) host: String,
     pub(super) cut_where: String,
+    /// Nobody signs in there: the link says which account it is.
+    pub(super) by_link: bool,
+    /// Who says yes.
+    pub(super) who: &'static str,
 }
 
 pub(super) struct Ended {
     pub(super) reason: String,
     pub(super) at: Moment,
+    pub(super) who: &'static str,
     pub(super) hints: Vec<Hint>,
-}
-
-pub(super) struct LiveView {
-    pub(super) customer: Option<String>,
-    /// The platform told no name.
-    pub(super) customer_is_id: bool,
-    pub(super) sites: Vec<SiteView>,
-    pub(super) tokens: Option<TokensView>,
-    pub(super) permissions: Vec<Permission>,
-    pub(super) seen: Option<SeenView>,
-    pub(super) since: Moment,
-    pub(super) cut_where: String,
-}
-
-pub(super) struct SiteView {
-    pub(super) site: Site,
-    pub(super) chosen: bool,
-}
-
-pub(super) struct TokensView {
-    pub(super) access: String,
-    /// `None`: nobody says; it lives until a call is refused.
-    pub(super) access_ends: Option<Moment>,
-    /// Who says so.
-    pub(super) said_by: &'static str,
-    pub(super) refresh: Option<String>,
-    pub(super) refresh_ends: Option<Moment>,
-    pub(super) obtained: Moment,
 }
 
 /// A scope word and its sentence.
@@ -88,71 +82,139 @@ pub(super) struct Permission {
     pub(super) sentence: String,
 }
 
-pub(super) struct SeenView {
-    pub(super) at: Moment,
-    pub(super) site: Option<String>,
-    pub(super) sections: Vec<Section>,
+/// The accounts of a platform.
+pub(super) struct AccountsView {
+    pub(super) title: &'static str,
+    pub(super) summary: String,
+    /// Folded, until somebody wants to see them.
+    pub(super) is_folded: bool,
+    pub(super) rows: Vec<RowView>,
+    /// There are more than the rows.
+    pub(super) more: bool,
+    /// Whether the dashboard can register accounts; as many lines at once.
+    pub(super) registers: Option<usize>,
 }
 
-/// A time in words, with the exact one.
-pub(super) struct Moment {
-    pub(super) words: String,
-    pub(super) exact: String,
+pub(super) struct RowView {
+    pub(super) label: String,
+    /// The account's id, where it has a name.
+    pub(super) id: Option<String>,
+    pub(super) look: &'static str,
+    pub(super) state: &'static str,
+    /// What its calls carry, where that may differ.
+    pub(super) scheme: Option<&'static str>,
+    pub(super) is_chosen: bool,
+    /// Shows it; nothing where there is nothing to show.
+    pub(super) show: Option<String>,
+    /// Word and address of connecting it, where a link may.
+    pub(super) connect: Option<(&'static str, String)>,
 }
 
-fn past(now: UnixTime, at: UnixTime) -> Moment {
-    Moment { words: words::ago(now, at), exact: words::exact(at) }
-}
-
-fn future(now: UnixTime, at: UnixTime) -> Moment {
-    Moment { words: words::ahead(now, at), exact: words::exact(at) }
-}
-
-pub(super) fn card(
+pub(super) async fn card(
     hub: &Inner,
     session: &Session,
-    platform: &Platform,
-    connection: Option<&Connection>,
-    tokens: Option<Tokens>,
+    facts: Facts<'_>,
+    is_open: bool,
     notice: Option<Notice>,
-) -> Card {
-    let profile = &platform.profile;
-    let now = hub.vault.now();
-    let hints = || hub.settings.hints.get(platform.key()).cloned().unwrap_or_default();
-    let happened = hub.vault.timeline(platform.key(), ACCOUNT);
-    let mut steps = steps(&happened, now);
-    let (look, state, sentence, body) = match connection.map(|connection| (connection, &connection.status)) {
-        Some((connection, Status::Connected)) => {
-            let sentence = connected_words(profile, connection, tokens.as_ref(), now);
-            let seen = hub.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&connection.id).cloned();
-            let live = live(profile, connection, tokens, seen, now);
-            ("good", "Connected", sentence, Body::Live(Box::new(live)))
-        }
-        Some((_, Status::ReconnectNeeded { reason, at })) => {
-            let sentence = format!("{} ended the connection at {}", profile.name, words::moment(now, *at));
-            let ended = Ended { reason: reason.clone(), at: past(now, *at), hints: hints() };
-            ("bad", "Reconnect needed", sentence, Body::Ended(ended))
-        }
-        Some((_, Status::Disconnected { at })) => {
-            let sentence = format!("you disconnected it at {}", words::moment(now, *at));
-            ("new", "Not connected", sentence, Body::Invite(invite(platform, hints())))
-        }
-        None => ("new", "Not connected", "nothing is shared".to_owned(), Body::Invite(invite(platform, hints()))),
-    };
-    Card {
+) -> Result<Card, Refusal> {
+    let Facts { platform, own, accounts, more, chosen, .. } = facts;
+    let (profile, now) = (&platform.profile, hub.vault.now());
+    let account = chosen.as_ref().map_or(MAIN, |known| known.account.as_str()).to_owned();
+    let (look, state, sentence, body) = standing(hub, platform, &accounts, chosen.as_ref()).await?;
+    let happened = hub.vault.timeline(platform.key(), &account);
+    let mut steps = if is_open { steps(&happened, now) } else { Vec::new() };
+    let has_more = chosen.as_ref().is_some_and(|known| known.connection.is_some()) || !happened.is_empty();
+    let about = chosen.as_ref().filter(|known| known.account != MAIN).map(|known| known.label().to_owned());
+    Ok(Card {
         key: platform.key().to_owned(),
         name: profile.name.clone(),
         monogram: profile.brand.monogram.clone(),
+        about,
         look,
         state,
         sentence,
         notice,
         mark: session.form_mark(),
+        connect: connect_url(platform, chosen.as_ref().map(|known| known.account.as_str())),
+        details: (has_more && !is_open).then(|| card_url(platform.key(), &account)),
+        migrate: profile.oauth1.as_ref().filter(|rules| rules.exchange).map(|_| format!("/migrate/{}", platform.key())),
+        is_open,
+        accounts: list(
+            hub,
+            platform,
+            &Listed { own: own.as_ref(), accounts: &accounts, more },
+            chosen.as_ref(),
+            is_open,
+        ),
+        account,
         body,
         stages: stages(&happened, &profile.name),
         earlier: steps.split_off(steps.len().min(UNFOLDED)),
         steps,
+    })
+}
+
+impl Known {
+    fn label(&self) -> &str {
+        let customer = self.connection.as_ref().and_then(|connection| connection.customer.as_ref());
+        self.name.as_ref().or(customer).map_or(&self.account, String::as_str)
     }
+
+    /// How it stands, in two or three words.
+    fn state(&self, now: UnixTime) -> (&'static str, &'static str) {
+        match self.connection.as_ref().map(|connection| (&connection.status, connection.ends_soon(now))) {
+            Some((Status::Connected, true)) => ("warn", "Ends soon"),
+            Some((Status::Connected, false)) => ("good", "Connected"),
+            Some((Status::ReconnectNeeded { .. }, _)) => ("bad", "Reconnect needed"),
+            Some((Status::Disconnected { .. }, _)) => ("new", "Not connected"),
+            None if self.scheme().is_some() => ("new", "Not moved yet"),
+            None => ("new", "Not connected"),
+        }
+    }
+
+    fn scheme(&self) -> Option<Scheme> {
+        self.row.as_ref().and_then(|row| row.scheme)
+    }
+}
+
+/// Look, state, sentence and body of the account that the card is about.
+async fn standing(
+    hub: &Inner,
+    platform: &Platform,
+    accounts: &[Known],
+    chosen: Option<&Known>,
+) -> Result<(&'static str, &'static str, String, Body), Refusal> {
+    let (profile, now) = (&platform.profile, hub.vault.now());
+    let invite = || Body::Invite(invite(hub, platform));
+    let Some(known) = chosen else {
+        let connected = accounts.iter().filter(|known| known.state(now).1 == "Connected").count();
+        let sentence = format!("{connected} of {} accounts connected", accounts.len());
+        return Ok(("new", "Not connected", sentence, invite()));
+    };
+    let seen = hub.seen(platform.key(), &known.account);
+    Ok(match known.connection.as_ref().map(|connection| (connection, &connection.status)) {
+        Some((connection, Status::Connected)) => {
+            let tokens = hub.vault.tokens(connection.id).await?;
+            let sentence = connected_words(profile, connection, tokens.as_ref(), now);
+            let live = LiveView::of(hub, platform, connection, tokens, seen);
+            let look = if connection.ends_soon(now) { "warn" } else { "good" };
+            (look, "Connected", sentence, Body::Live(Box::new(live)))
+        }
+        Some((_, Status::ReconnectNeeded { reason, at })) => {
+            let sentence = format!("{} ended the connection at {}", profile.name, words::moment(now, *at));
+            let (at, who, hints) = (past(now, *at), approver(profile), hints(hub, platform));
+            let ended = Ended { reason: reason.clone(), at, who, hints };
+            ("bad", "Reconnect needed", sentence, Body::Ended(ended))
+        }
+        Some((_, Status::Disconnected { at })) => {
+            ("new", "Not connected", format!("you disconnected it at {}", words::moment(now, *at)), invite())
+        }
+        None if known.scheme() == Some(Scheme::OAuth1) => {
+            let legacy = LegacyView::of(hub, known.row.as_ref(), seen);
+            ("new", "On OAuth 1.0", "its calls are signed with the consumer pair".to_owned(), Body::Legacy(legacy))
+        }
+        None => ("new", "Not connected", "nothing is shared".to_owned(), invite()),
+    })
 }
 
 /// "2 sites · token renews in 43 min".
@@ -163,6 +225,8 @@ fn connected_words(profile: &Profile, connection: &Connection, tokens: Option<&T
         let word = profile.brand.sites_word.as_str();
         let word = if active == 1 { word.strip_suffix('s').unwrap_or(word) } else { word };
         parts.push(format!("{active} {word}"));
+    } else if let (None, Some(customer)) = (&profile.partner.sites_path, &connection.customer) {
+        parts.push(customer.clone());
     }
     match (tokens.and_then(|tokens| tokens.renews), connection.access_ends) {
         (Some(at), _) if at > now => parts.push(format!("token renews {}", words::ahead(now, at))),
@@ -177,61 +241,102 @@ fn connected_words(profile: &Profile, connection: &Connection, tokens: Option<&T
     parts.join(" · ")
 }
 
-fn live(
-    profile: &Profile,
-    connection: &Connection,
-    tokens: Option<Tokens>,
-    seen: Option<Seen>,
-    now: UnixTime,
-) -> LiveView {
-    let name_of = |id: &String| connection.sites.iter().find(|site| site.id == *id).map(|site| site.name.clone());
-    let sites = connection
-        .sites
-        .iter()
-        .map(|site| SiteView { site: site.clone(), chosen: connection.site.as_ref() == Some(&site.id) });
-    LiveView {
-        customer: connection.customer.clone(),
-        customer_is_id: connection
-            .customer
-            .as_deref()
-            .is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit())),
-        sites: sites.collect(),
-        tokens: tokens.map(|tokens| TokensView {
-            access: tokens.access,
-            access_ends: connection.access_ends.map(|end| future(now, end)),
-            said_by: match connection.life_from {
-                LifeFrom::Reply => "the platform said so",
-                LifeFrom::Token => "the token says so",
-                LifeFrom::Profile => "by the platform's documents",
-                LifeFrom::Nobody => "nobody says when it ends",
-            },
-            refresh: tokens.refresh,
-            refresh_ends: connection.refresh_ends.map(|at| future(now, at)),
-            obtained: past(now, connection.obtained),
-        }),
-        permissions: permissions(profile, connection.scope.split_whitespace()),
-        seen: seen.map(|seen| SeenView {
-            at: past(now, seen.at),
-            site: seen.site.as_ref().map(|id| name_of(id).unwrap_or_else(|| id.clone())),
-            sections: seen.sections,
-        }),
-        since: past(now, connection.connected_at),
-        cut_where: profile.brand.cut_where.clone(),
+/// What is listed.
+struct Listed<'a> {
+    own: Option<&'a Known>,
+    accounts: &'a [Known],
+    more: bool,
+}
+
+/// The list of accounts, where there is more than the partner's own.
+fn list(
+    hub: &Inner,
+    platform: &Platform,
+    listed: &Listed<'_>,
+    chosen: Option<&Known>,
+    is_open: bool,
+) -> Option<AccountsView> {
+    let Listed { own, accounts, more } = *listed;
+    let registers = hub.api_key(platform).map(|_| accounts::MOST);
+    let names = platform.names_accounts();
+    if accounts.is_empty() && registers.is_none() {
+        return None;
+    }
+    let now = hub.vault.now();
+    let mut rows: Vec<RowView> = accounts.iter().map(|known| row(platform, known, chosen, now)).collect();
+    if let Some(own) = own.filter(|own| own.connection.is_some()) {
+        let label = "This dashboard’s own connection".to_owned();
+        rows.insert(0, RowView { label, id: None, ..row(platform, own, chosen, now) });
+    }
+    let count = |scheme| accounts.iter().filter(|known| known.scheme() == Some(scheme)).count();
+    let summary = match (more, names) {
+        (true, _) => format!("the first {}", accounts.len()),
+        (false, true) => {
+            let connected = accounts.iter().filter(|known| known.state(now).0 != "new").count();
+            format!("{connected} of {} connected", accounts.len())
+        }
+        (false, false) => {
+            let (new, old) = (count(Scheme::OAuth2), count(Scheme::OAuth1));
+            if old == 0 { format!("all {new} on OAuth 2.0") } else { format!("{new} on OAuth 2.0, {old} on OAuth 1.0") }
+        }
+    };
+    let title = if names { "Accounts" } else { "Customers by account" };
+    Some(AccountsView { title, summary, is_folded: !names && !is_open, rows, more, registers })
+}
+
+fn row(platform: &Platform, known: &Known, chosen: Option<&Known>, now: UnixTime) -> RowView {
+    let (look, state) = known.state(now);
+    let label = known.label().to_owned();
+    let needs_person = look != "good";
+    let word = if known.connection.is_some() { "Reconnect" } else { "Connect" };
+    let shows = known.connection.is_some() || known.scheme().is_some();
+    RowView {
+        id: Some(known.account.clone()).filter(|id| *id != label),
+        label,
+        look,
+        state,
+        scheme: platform.profile.oauth1.as_ref().and(known.scheme()).map(Scheme::word),
+        is_chosen: chosen.is_some_and(|chosen| chosen.account == known.account),
+        show: shows.then(|| card_url(platform.key(), &known.account)),
+        connect: needs_person.then(|| (word, connect_url(platform, Some(&known.account)))),
     }
 }
 
-fn invite(platform: &Platform, hints: Vec<Hint>) -> Invite {
+fn connect_url(platform: &Platform, account: Option<&str>) -> String {
+    let pairs: Vec<(&str, &str)> =
+        account.filter(|account| *account != MAIN).map(|account| ("account", account)).into_iter().collect();
+    append_query(&format!("/connect/{}", platform.key()), &pairs)
+}
+
+fn invite(hub: &Inner, platform: &Platform) -> Invite {
     let host = platform.login_url.split_once("://").map_or("", |(_, rest)| rest);
+    let profile = &platform.profile;
     Invite {
-        asks: permissions(&platform.profile, platform.scopes.iter().map(String::as_str)),
-        hints,
+        asks: permissions(profile, causeway_vault::speech::asked(platform).into_iter()),
+        hints: hints(hub, platform),
         host: host.to_owned(),
-        cut_where: platform.profile.brand.cut_where.clone(),
+        cut_where: profile.brand.cut_where.clone(),
+        by_link: profile.policy.account_proof == AccountProof::None,
+        who: approver(profile),
+    }
+}
+
+fn hints(hub: &Inner, platform: &Platform) -> Vec<Hint> {
+    hub.settings.hints.get(platform.key()).cloned().unwrap_or_default()
+}
+
+/// Who says yes or no.
+fn approver(profile: &Profile) -> &'static str {
+    match &profile.policy {
+        policy if policy.account_proof == AccountProof::None => "Whoever holds the account’s link",
+        policy if !policy.approvers.contains(&Role::Member) => "An administrator of the customer",
+        policy if policy.teams => "Whoever signs in, for the own account or for a team,",
+        _ => "Whoever signs in",
     }
 }
 
 /// Words that the profile does not know are shown as they are.
-fn permissions<'a>(profile: &Profile, words: impl Iterator<Item = &'a str>) -> Vec<Permission> {
+pub(super) fn permissions<'a>(profile: &Profile, words: impl Iterator<Item = &'a str>) -> Vec<Permission> {
     let permission = |word: &str| {
         let known = profile.scopes.iter().find(|scope| scope.name == word);
         Permission { word: word.to_owned(), sentence: known.map_or_else(String::new, |scope| scope.sentence.clone()) }

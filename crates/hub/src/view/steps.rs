@@ -75,6 +75,7 @@ pub(super) fn steps(happened: &[Step], now: UnixTime) -> Vec<StepView> {
 
 fn name(kind: StepKind) -> &'static str {
     match kind {
+        StepKind::Account => "Account",
         StepKind::Authorize => "Authorize",
         StepKind::Code => "Code",
         StepKind::Tokens => "Tokens",

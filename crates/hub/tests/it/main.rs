@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall say where")]
 
+mod accounts;
+mod dialects;
 mod gate;
+mod migrate;
+mod others;
 mod pages;
 mod story;
 mod world;

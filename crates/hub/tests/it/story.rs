@@ -21,7 +21,11 @@ async fn ts_14_the_dashboard_connects_to_the_platform() {
     let back = world.at_platform(&address, "Allow").await;
     assert!(back.starts_with("/callback/tripleseat?code="), "{back}");
     let arrived = world.come_back(&back).await;
-    assert_eq!((arrived.reply.status, arrived.location()), (303, "/#tripleseat"), "pv_06: away from the code, at once");
+    assert_eq!(
+        (arrived.reply.status, arrived.location()),
+        (303, "/?show=tripleseat#tripleseat"),
+        "pv_06: away from the code, at once"
+    );
     let page = world.dashboard().await;
     let text = page.text();
     assert!(text.contains("Connected · 2 sites · token renews in 1 h"), "{text}");

@@ -12,6 +12,7 @@ use causeway_testkit::browser::borrow;
 use causeway_testkit::platform::TempDir;
 use causeway_testkit::{Browser, Builder, Call, Page, Plan, Platform, world};
 use causeway_vault::clock::{Entropy, Pause, System};
+use causeway_vault::timeline::StepKind;
 use causeway_vault::{Limits, MasterKeys, Vault};
 use tokio::net::TcpListener;
 
@@ -30,33 +31,78 @@ impl causeway_vault::clock::Clock for SameClock {
 }
 
 pub(crate) struct World {
+    /// The platform's key.
+    pub(crate) key: &'static str,
     pub(crate) platform: Platform,
     pub(crate) vault: Vault,
     pub(crate) hub: SocketAddr,
     pub(crate) origin: String,
     pub(crate) cookie: Option<String>,
+    /// Who sits in front of the platform; nobody signs in where it is none.
+    person: Option<&'static str>,
     _files: TempDir,
 }
 
 pub(crate) const KEY: &str = "1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
+/// What a world is made of.
+pub(crate) struct Setup {
+    pub(crate) key: &'static str,
+    pub(crate) builder: Builder,
+    pub(crate) client_id: &'static str,
+    pub(crate) client_secret: Option<&'static str>,
+    pub(crate) scopes: &'static str,
+    pub(crate) person: Option<&'static str>,
+    pub(crate) title: &'static str,
+    pub(crate) faults: &'static str,
+    pub(crate) api_key: Option<&'static str>,
+    /// Accounts that the partner knows of: id and name.
+    pub(crate) accounts: &'static [(&'static str, &'static str)],
+    /// Consumer pairs that the page is filled with.
+    pub(crate) pairs: &'static str,
+}
+
+impl Setup {
+    /// Tripleseat, with an administrator in front of it.
+    pub(crate) fn tripleseat() -> Self {
+        Self {
+            key: "tripleseat",
+            builder: Builder::new(),
+            client_id: ACME.client_id,
+            client_secret: ACME.secret,
+            scopes: "leads:read events:read",
+            person: Some(world::OLIVIA),
+            title: "Acme Booking",
+            faults: "",
+            api_key: None,
+            accounts: &[],
+            pairs: "",
+        }
+    }
+
+    /// Another shipped platform, where the app is called alike.
+    pub(crate) fn shipped(key: &'static str, seed: &str, scopes: &'static str, person: Option<&'static str>) -> Self {
+        Self { key, builder: Builder::shipped(key, seed), scopes, person, ..Self::tripleseat() }
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with("Acme Booking", "").await
+        Self::of(Setup::tripleseat()).await
     }
 
-    pub(crate) async fn with_faults(faults: &str) -> Self {
-        Self::with("Acme Booking", faults).await
+    pub(crate) async fn with_faults(faults: &'static str) -> Self {
+        Self::of(Setup { faults, ..Setup::tripleseat() }).await
     }
 
-    pub(crate) async fn with(title: &str, faults: &str) -> Self {
+    pub(crate) async fn of(setup: Setup) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let hub = listener.local_addr().unwrap();
         let origin = format!("http://{hub}");
-        let callback = callback_url(&origin, "tripleseat");
+        let (key, callback) = (setup.key, callback_url(&origin, setup.key));
         let registered = callback.clone();
-        let faults = Plan::parse(faults).unwrap();
-        let builder = Builder::new().tune(move |settings| {
+        let faults = Plan::parse(setup.faults).unwrap();
+        let builder = setup.builder.tune(move |settings| {
             settings.redirect_uri = Some(registered.clone());
             settings.faults = faults.clone();
             settings.fault_seed = 7;
@@ -69,21 +115,31 @@ impl World {
             api_url: platform.api().to_owned(),
             token_url: None,
             issuer: platform.login().to_owned(),
-            client_id: ACME.client_id.to_owned(),
-            client_secret: ACME.secret.map(Secret::new),
+            client_id: setup.client_id.to_owned(),
+            client_secret: setup.client_secret.map(Secret::new),
             redirect_uri: callback,
-            scopes: vec!["leads:read".to_owned(), "events:read".to_owned()],
+            scopes: setup.scopes.split(' ').map(str::to_owned).collect(),
         };
         let entropy: Arc<dyn Entropy> = Arc::new(System);
         let clock = Arc::new(SameClock(platform.clock.clone()));
         let keys = MasterKeys::parse(KEY).unwrap();
         let vault = Vault::open(&files.0, keys, vec![partner], Limits::default(), clock, entropy.clone()).unwrap();
-        let hint = Hint { who: "An administrator".into(), email: world::OLIVIA.into(), password: "shown".into() };
-        let hints = BTreeMap::from([("tripleseat".to_owned(), vec![hint])]);
-        let settings = Settings { origin: origin.clone(), title: title.to_owned(), hints };
+        for (account, name) in setup.accounts {
+            vault.remember_account(key, account, name).await.unwrap();
+        }
+        let person = setup.person.unwrap_or_default().to_owned();
+        let hint = Hint { who: "An administrator".into(), email: person, password: "shown".into() };
+        let settings = Settings {
+            origin: origin.clone(),
+            title: setup.title.to_owned(),
+            order: vec![key.to_owned()],
+            hints: BTreeMap::from([(key.to_owned(), vec![hint])]),
+            api_keys: setup.api_key.iter().map(|text| (key.to_owned(), Secret::new(*text))).collect(),
+            pairs: BTreeMap::from([(key.to_owned(), setup.pairs.to_owned())]),
+        };
         let router = Hub::new(vault.clone(), settings, entropy).unwrap().router();
         tokio::spawn(serve(listener, router, std::future::pending()));
-        Self { platform, vault, hub, origin, cookie: None, _files: files }
+        Self { key, platform, vault, hub, origin, cookie: None, person: setup.person, _files: files }
     }
 
     /// What the person's browser sends to the dashboard. Nothing is followed.
@@ -113,13 +169,25 @@ impl World {
     /// Presses a button of the dashboard, and answers the dashboard that follows.
     pub(crate) async fn press(&mut self, button: &str, fill: &[(&str, &str)]) -> Page {
         let page = self.dashboard().await;
+        self.press_on(&page, button, fill).await
+    }
+
+    /// Presses a button of a page, and answers the page that follows.
+    pub(crate) async fn press_on(&mut self, page: &Page, button: &str, fill: &[(&str, &str)]) -> Page {
         let form = page.form(button);
         let mut pairs = form.filled(button, &[]);
+        // A `select` is no field to the test's browser.
+        pairs.retain(|(name, _)| !fill.iter().any(|(filled, _)| filled == name));
         pairs.extend(fill.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let call = Call::post(&form.action).form(&borrow(&pairs)).header("Origin", &self.origin);
         let reply = self.send(call.header("Sec-Fetch-Site", "same-origin")).await;
-        assert_eq!((reply.reply.status, reply.location()), (303, "/#tripleseat"), "{button}: {}", reply.html);
-        self.dashboard().await
+        assert_eq!(reply.reply.status, 303, "{button}: {}", reply.html);
+        let next = reply.location().split('#').next().unwrap_or_default().to_owned();
+        let here = [format!("/?show={}", self.key), format!("/migrate/{}", self.key)];
+        assert!(here.iter().any(|place| next.starts_with(place)), "{button}: {next}");
+        let page = self.open(&next).await;
+        assert_eq!(page.reply.status, 200, "{}", page.html);
+        page
     }
 
     /// Presses Connect (or what that link is called), and answers the address that the browser is sent to.
@@ -132,10 +200,18 @@ impl World {
 
     /// What a person does at the platform. Answers the target at the dashboard that the browser is sent back to.
     pub(crate) async fn at_platform(&self, address: &str, button: &str) -> String {
-        let mut browser = Browser::of(&self.platform, world::OLIVIA).await;
+        self.at_platform_with(address, button, &[]).await
+    }
+
+    /// The same with fields of the consent filled in.
+    pub(crate) async fn at_platform_with(&self, address: &str, button: &str, fill: &[(&str, &str)]) -> String {
+        let mut browser = match self.person {
+            Some(person) => Browser::of(&self.platform, person).await,
+            None => Browser::new(),
+        };
         let target = address.strip_prefix(self.platform.login()).unwrap();
         let consent = browser.open(&self.platform, target).await;
-        let back = browser.press(&self.platform, &consent, button, &[]).await;
+        let back = browser.press(&self.platform, &consent, button, fill).await;
         back.location().strip_prefix(&self.origin).unwrap_or_else(|| panic!("{}", back.html)).to_owned()
     }
 
@@ -144,8 +220,10 @@ impl World {
         let address = self.leave(link).await;
         let back = self.at_platform(&address, "Allow").await;
         let page = self.come_back(&back).await;
-        assert_eq!((page.reply.status, page.location()), (303, "/#tripleseat"), "{}", page.html);
-        self.dashboard().await
+        assert_eq!(page.reply.status, 303, "{}", page.html);
+        let next = page.location().split('#').next().unwrap_or_default().to_owned();
+        assert!(next.starts_with(&format!("/?show={}", self.key)), "{next}");
+        self.open(&next).await
     }
 
     /// The platform redirects the browser here: a navigation from another site.
@@ -155,7 +233,7 @@ impl World {
 
     /// How often the token endpoint was asked to refresh, as the timeline tells.
     pub(crate) fn refreshes(&self) -> usize {
-        let steps = self.vault.timeline("tripleseat", "main");
-        steps.iter().filter(|step| step.kind == causeway_vault::timeline::StepKind::Refresh).count()
+        let steps = self.vault.timeline(self.key, "main");
+        steps.iter().filter(|step| step.kind == StepKind::Refresh).count()
     }
 }

@@ -46,11 +46,13 @@ impl<'d> Table<'d> {
     }
 
     fn note(&self, key: &str, note: impl FnOnce(&mut Facts)) {
-        self.document.asked(&self.join(key), note);
+        if self.document.asked.is_some() {
+            self.document.asked(&self.join(key), note);
+        }
     }
 
-    fn default_is(&self, key: &str, default: String) {
-        self.note(key, |facts| facts.default = Some(default));
+    fn default_is(&self, key: &str, default: impl FnOnce() -> String) {
+        self.note(key, |facts| facts.default = Some(default()));
     }
 
     /// The value under `key`; reports when there is none.
@@ -91,7 +93,7 @@ impl<'d> Table<'d> {
 
     /// A text with a default.
     pub fn text_or(&self, key: &'static str, default: &str) -> String {
-        self.default_is(key, quoted(default));
+        self.default_is(key, || quoted(default));
         self.get(key).and_then(|value| value.text_if_any()).unwrap_or(default).to_owned()
     }
 
@@ -103,19 +105,19 @@ impl<'d> Table<'d> {
 
     /// True or false, with a default.
     pub fn boolean_or(&self, key: &'static str, default: bool) -> bool {
-        self.default_is(key, default.to_string());
+        self.default_is(key, || default.to_string());
         self.get(key).and_then(|value| value.boolean()).unwrap_or(default)
     }
 
     /// A whole number with a default.
     pub fn whole_or(&self, key: &'static str, default: i64, range: RangeInclusive<i64>) -> i64 {
-        self.default_is(key, default.to_string());
+        self.default_is(key, || default.to_string());
         self.get(key).and_then(|value| value.whole(range)).unwrap_or(default)
     }
 
     /// A duration with a default. The range is in seconds.
     pub fn seconds_or(&self, key: &'static str, default: i64, range: RangeInclusive<i64>) -> Seconds {
-        self.default_is(key, duration(Seconds(default)));
+        self.default_is(key, || duration(Seconds(default)));
         self.get(key).and_then(|value| value.seconds(range)).unwrap_or(Seconds(default))
     }
 
@@ -127,7 +129,7 @@ impl<'d> Table<'d> {
     /// One of some words, with a default.
     pub fn choice_or<T: Copy + PartialEq>(&self, key: &'static str, default: T, choices: &[(&'static str, T)]) -> T {
         if let Some((word, _)) = choices.iter().find(|(_, value)| *value == default) {
-            self.default_is(key, quoted(word));
+            self.default_is(key, || quoted(word));
         }
         self.get(key).and_then(|value| value.choice(choices)).unwrap_or(default)
     }

@@ -45,12 +45,13 @@ pub struct PartnerRules {
     pub revokes: bool,
     /// How a token is given back, where that is not RFC 7009's way.
     pub revoke: RevokeRules,
-    /// Codes in the body of an API answer, whatever its status, that say what 401 says elsewhere (Slack's `token_expired`).
+    /// Codes in the body of an API answer, whatever its status, that say what 401 says elsewhere (Slack's
+    /// `token_expired`).
     pub token_refused: Vec<String>,
     /// Codes in the body of an API answer that mean a missing permission, besides RFC 6750's (Slack's `missing_scope`).
     pub scope_refused: Vec<String>,
-    /// The call of "test the connection" (CAL-15): a path below the API prefix or the userinfo path itself, and the dotted
-    /// name of what to show from its reply.
+    /// The call of "test the connection" (CAL-15): a path below the API prefix or the userinfo path itself, and the
+    /// dotted name of what to show from its reply.
     pub test: Option<(String, String)>,
     /// Path (below the API prefix) that lists the customer's sites; `None` where there are none.
     pub sites_path: Option<String>,

@@ -189,11 +189,12 @@ fn suffixes(table: &Table<'_>) -> Vec<String> {
 }
 
 fn budgets(table: &Table<'_>) -> Vec<Budget> {
+    let stated = table.tables("budgets", 8);
     if table.get("budgets").is_none() {
         return vec![Budget { requests: 600, per: Seconds(60) }];
     }
     let mut found: Vec<Budget> = Vec::new();
-    for each in table.tables("budgets", 8) {
+    for each in stated {
         let requests = each.need("requests").and_then(|value| value.whole(1..=1_000_000_000));
         let per = each.need("per").and_then(|value| value.seconds(1..=30 * 86_400));
         let (Some(requests), Some(per)) = (requests, per) else { continue };

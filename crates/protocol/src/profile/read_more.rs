@@ -122,7 +122,7 @@ pub(super) fn oauth1(root: &Table<'_>, scopes: &[ScopeWord], paths: &mut Paths) 
     if !table.is_present() {
         return None;
     }
-    if rules.methods.is_empty() {
+    if table.list("methods", 4).is_some_and(|items| items.is_empty()) {
         table.report("methods", "is empty: no call could be signed");
     }
     if rules.scopes.is_empty() {

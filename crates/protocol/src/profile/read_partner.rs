@@ -30,7 +30,10 @@ pub(super) fn partner(
         client_auth,
         body,
         scope_separator: separator(table, &authorize.scope_separators),
-        authorize_extra: extra(table, &[authorize.account_parameter.as_slice(), &[scope_parameter.clone()]].concat()),
+        authorize_extra: extra(
+            table,
+            &[authorize.account_parameter.as_slice(), std::slice::from_ref(&scope_parameter)].concat(),
+        ),
         scope_parameter,
         refresh_in_header: table.boolean_or("refresh_in_header", false),
         reply_root: dotted(table, "reply_root"),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::AppId;
+use crate::authorize::MAX_REDIRECT_URI;
 
 fn profile(change: impl FnOnce(&mut Profile)) -> (Profile, Scopes) {
     let mut profile = crate::profile::shipped("default").expect("shipped");

@@ -240,9 +240,8 @@ impl Checks {
             self.wrong(format!("{0}: others can read the providers' secrets: run `chmod 600 {0}`", path.display()));
         }
         let profile = |named: &str| read_profile(named).map_err(|problems| problems.join("; "));
-        let read = read_text(&path).and_then(|text| {
-            causeway_vault::platforms::read(&text, &profile).map_err(|found| located(&path, &found))
-        });
+        let read = read_text(&path)
+            .and_then(|text| causeway_vault::platforms::read(&text, &profile).map_err(|found| located(&path, &found)));
         read.unwrap_or_else(|found| {
             self.problems.extend(found);
             Vec::new()

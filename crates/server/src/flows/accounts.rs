@@ -81,7 +81,13 @@ impl Keeper {
 
     fn act(&self, node: &Node, verb: &'static str, account: &str) -> Act {
         let detail = format!("{account} of app {}", self.app.id);
-        Act { at: node.now(), actor: self.actor.clone(), verb, subject: None, detail: detail.chars().take(200).collect() }
+        Act {
+            at: node.now(),
+            actor: self.actor.clone(),
+            verb,
+            subject: None,
+            detail: detail.chars().take(200).collect(),
+        }
     }
 
     /// An account of this app.

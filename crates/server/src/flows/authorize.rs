@@ -2,26 +2,26 @@
 //! written before the decision; what is pending travels sealed in hidden fields only. HTML and cookies are the pages'
 //! own.
 
+mod whom;
+
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use causeway_protocol::accounts::SignInToken;
 use causeway_protocol::authorize::{self, Failure, PENDING_LIFE, Pending, Request, ReturnTo};
 use causeway_protocol::consent::{self, Decider, Form, Poster};
 use causeway_protocol::family::FamilySecret;
-use causeway_protocol::legacy::Account;
 use causeway_protocol::params::{Params, append_query};
-use causeway_protocol::records::{App, Customer, Decided, Decision, Person};
-use causeway_protocol::profile::AccountProof;
+use causeway_protocol::records::{App, Customer, Decided, Decision};
 use causeway_protocol::refusal::{WireError, allowed_ascii};
 use causeway_protocol::seal::{SealError, Sealed};
 use causeway_protocol::time::Seconds;
-use causeway_protocol::{Change, CustomerId, Outcome, Reason, Refusal, Row, UserId};
+use causeway_protocol::{Outcome, Reason, Refusal, Row, UserId};
 use causeway_storage::Store;
 
-use super::accounts::TOKEN_PREFIX;
-use super::caller;
+pub use whom::Asked;
+use whom::{choices, chosen_customer, may_approve_anything, named_account, own_customer, proven_account, spend_proof};
+
 use super::session::SignedIn;
 use crate::node::{Node, refusal_of};
 
@@ -58,33 +58,6 @@ pub struct GoBack {
     pub pending: String,
     /// Where the form leads.
     pub return_to: String,
-}
-
-/// Who decides, with the rows behind it.
-#[derive(Clone, Debug)]
-pub enum Asked {
-    /// Somebody who is signed in.
-    Person(Person),
-    /// Whoever holds the link of this account.
-    Nobody(Account),
-}
-
-impl Asked {
-    /// For the rules.
-    pub fn decider(&self) -> Decider<'_> {
-        match self {
-            Asked::Person(person) => Decider::Person(person),
-            Asked::Nobody(account) => Decider::Nobody(account),
-        }
-    }
-
-    /// The signed-in person.
-    pub fn person(&self) -> Option<&Person> {
-        match self {
-            Asked::Person(person) => Some(person),
-            Asked::Nobody(_) => None,
-        }
-    }
 }
 
 /// A sign-in page that goes on with a request.
@@ -237,44 +210,12 @@ fn is_ours(refusal: &Refusal) -> bool {
     matches!(refusal.reason.wire(), WireError::TemporarilyUnavailable | WireError::ServerError)
 }
 
-/// The account that a request names; it must be one of the asking app's (ORC-04).
-async fn named_account(node: &Node, request: &Request) -> Result<Account, Refusal> {
-    let id = request.account.as_deref().ok_or(Reason::AccountMissing.refuse())?;
-    let found = node.store.account_by_external(id).await.map_err(refusal_of)?;
-    found.filter(|account| account.app == request.app).ok_or(Reason::AccountUnknown.refuse())
-}
-
-/// The same, with what binds the form: where the profile wants a sign-in token, that very token, which the decision spends.
-async fn proven_account(node: &Node, request: &Request, params: &Params) -> Result<(Account, [u8; 16]), Refusal> {
-    let account = named_account(node, request).await?;
-    if node.profile.policy.account_proof != AccountProof::SignInToken {
-        return Ok((account, [0; 16]));
-    }
-    let app = node.held.app(request.app).ok_or(Reason::AppUnknown.refuse())?;
-    let text = params.get("token")?.ok_or(Reason::SignInTokenForeign.refuse())?;
-    let token: SignInToken = caller::open(node, TOKEN_PREFIX, text, node.now(), Reason::SignInTokenForeign).await?;
-    token.check(&app, &account, node.now())?;
-    Ok((account, token.digest()))
-}
-
-/// Uses up the sign-in token that a form was made with: the one digest of the form that is not a person's.
-async fn spend_proof(node: &Node, form: &Form) -> Result<(), Refusal> {
-    if node.profile.policy.account_proof != AccountProof::SignInToken {
-        return Ok(());
-    }
-    // A form outlives its token: the mark stays until no form made with it can be posted.
-    let change = Change::SpendOnce { digest: form.session, expires_at: node.now() + PENDING_LIFE + MAX_TOKEN_LIFE };
-    match node.apply(change).await? {
-        Outcome::Applied(_) => Ok(()),
-        Outcome::Stale => Err(Reason::SignInTokenSpent.refuse()),
-    }
-}
-
 /// The consent page of a good request.
 async fn ask(node: &Node, pending: Pending, asked: Asked, session: [u8; 16]) -> Result<Answer, Shown> {
     let request = pending.request.clone().map_err(|_| Reason::FormBroken)?;
     let app = standing_app(node, &request)?;
-    let may = |customer: Option<&Customer>| consent::may_allow(&request, &app, asked.decider(), customer, &node.profile);
+    let may =
+        |customer: Option<&Customer>| consent::may_allow(&request, &app, asked.decider(), customer, &node.profile);
     let all = choices(node, asked.decider()).await?;
     let first = all.first().cloned();
     let choices: Vec<Customer> = all.into_iter().filter(|one| may(Some(one)).is_ok()).collect();
@@ -294,36 +235,6 @@ async fn ask(node: &Node, pending: Pending, asked: Asked, session: [u8; 16]) -> 
     };
     let form = seal(node, &form);
     Ok(Answer::Ask(Box::new(Question { app, request, asked, customer, choices, hindrance, form, another })))
-}
-
-/// The customers that this one may connect apps for, the own one first.
-async fn choices(node: &Node, decider: Decider<'_>) -> Result<Vec<Customer>, Refusal> {
-    let ids: Vec<CustomerId> = match decider {
-        Decider::Person(person) => {
-            person.customer.into_iter().chain(person.teams.iter().map(|team| team.customer)).collect()
-        }
-        Decider::Nobody(account) => vec![account.customer],
-    };
-    let mut found: Vec<Customer> = Vec::new();
-    for id in ids {
-        if found.iter().any(|known| known.id == id) || !decider.may_approve_for(id, &node.profile) {
-            continue;
-        }
-        found.extend(node.store.customer(id).await.map_err(refusal_of)?.filter(|customer| customer.active));
-    }
-    Ok(found)
-}
-
-/// The own customer, also where it may not be connected: pages name it.
-async fn own_customer(node: &Node, decider: Decider<'_>) -> Result<Option<Customer>, Refusal> {
-    let id = match decider {
-        Decider::Person(person) => person.customer,
-        Decider::Nobody(account) => Some(account.customer),
-    };
-    match id {
-        Some(id) => node.store.customer(id).await.map_err(refusal_of),
-        None => Ok(None),
-    }
 }
 
 /// Somebody decided. Answers where the browser goes; the same decision again goes to the same place. `chosen` is the number of
@@ -376,25 +287,6 @@ pub async fn decide(
     answer(node, &form, request, &decided, decision, decider).await.map_err(shown)
 }
 
-/// The customer of a posted choice; the first one that may be connected where none was posted.
-async fn chosen_customer(
-    node: &Node,
-    decider: Decider<'_>,
-    chosen: Option<&str>,
-    may: impl Fn(&Customer) -> bool,
-) -> Result<Option<Customer>, Refusal> {
-    let all = choices(node, decider).await?;
-    let Some(chosen) = chosen else {
-        let first = all.iter().position(may).unwrap_or_default();
-        return match all.into_iter().nth(first) {
-            Some(first) => Ok(Some(first)),
-            None => own_customer(node, decider).await,
-        };
-    };
-    let found = all.into_iter().find(|customer| customer.id.to_string() == chosen);
-    found.map(Some).ok_or_else(|| Reason::NotApprover.refuse())
-}
-
 /// Where a decided request leads.
 async fn answer(
     node: &Node,
@@ -420,18 +312,6 @@ async fn answer(
     // Sealed as of the decision: the key rolls daily, and a second click must get the same text.
     let code = node.ring().seal(&node.profile.token.prefixes.code, &code, decided.at);
     Ok(return_url(node, &request.return_to, &[("code", code.as_str())]))
-}
-
-fn may_approve_anything(node: &Node, decider: Decider<'_>) -> bool {
-    match decider {
-        Decider::Person(person) => {
-            let teams = person.teams.iter().map(|team| team.customer);
-            let mut all = person.customer.into_iter().chain(teams);
-            all.any(|customer| decider.may_approve_for(customer, &node.profile))
-                || node.profile.policy.approvers.contains(&person.role)
-        }
-        Decider::Nobody(_) => true,
-    }
 }
 
 /// RFC 6749 4.1.2 and 4.1.2.1: what is answered, `state` byte for byte, and who answers (RFC 9207).

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use causeway_protocol::records::{Act, App, AppStatus, Connection, Customer, Membership, Person};
-use causeway_protocol::{Change, ConnectionId, CustomerId, Outcome, Reason, Refusal};
+use causeway_protocol::profile::{Profile, SubjectRule};
+use causeway_protocol::records::{Act, App, Connection, Customer, Membership, Person, SubjectKey};
+use causeway_protocol::{Change, ConnectionId, CustomerId, Outcome, Reason, Refusal, UserId};
 use causeway_storage::{Page, Store};
 
 use super::session::SignedIn;
@@ -21,6 +22,8 @@ pub struct Cutter {
     pub customer: Customer,
     /// Every account whose connections this person may look after, the own one first.
     pub accounts: Vec<Customer>,
+    /// Only those that are this person's own.
+    own_only: bool,
 }
 
 /// Whose connections are to be looked after.
@@ -72,18 +75,31 @@ pub async fn cutter(node: &Node, who: &SignedIn, whose: Whose) -> Result<Cutter,
             row.and_then(|row| named(row.customer)).ok_or(Reason::NoSuchConnection.refuse())?
         }
     };
-    Ok(Cutter { person: who.person.clone(), customer: customer.clone(), accounts })
+    let own_only = !node.profile.policy.cutters.contains(&who.person.role) && is_personal(&node.profile);
+    Ok(Cutter { person: who.person.clone(), customer: customer.clone(), accounts, own_only })
+}
+
+/// Connections belong to persons here: whoever may allow one for themselves may look after it.
+fn is_personal(profile: &Profile) -> bool {
+    profile.policy.subject == SubjectRule::User
+}
+
+/// Whether this person may look after connections of the own account, be it only the own ones.
+pub fn may_look_after(profile: &Profile, person: &Person) -> bool {
+    let policy = &profile.policy;
+    policy.cutters.contains(&person.role) || is_personal(profile) && policy.approvers.contains(&person.role)
 }
 
 /// The accounts whose connections this person may look after: the own one, and the teams that the person helps to run
 /// (CAL-09).
 async fn accounts(node: &Node, person: &Person) -> Result<Vec<Customer>, Refusal> {
     let policy = &node.profile.policy;
-    let own = person.customer.filter(|_| policy.cutters.contains(&person.role));
+    let may = may_look_after(&node.profile, person);
+    let own = person.customer.filter(|_| may);
     let runs = |team: &&Membership| policy.teams && policy.team_approvers.contains(&team.role);
     let teams = person.teams.iter().filter(runs).map(|team| team.customer);
     let ids: Vec<CustomerId> = own.into_iter().chain(teams.filter(|team| Some(*team) != own)).collect();
-    if ids.is_empty() && !policy.cutters.contains(&person.role) {
+    if ids.is_empty() && !may {
         return Err(Reason::NotAllowedHere.refuse());
     }
     let mut found = Vec::with_capacity(ids.len());
@@ -101,7 +117,7 @@ impl Cutter {
         let more = rows.len() > PAGE as usize;
         rows.truncate(PAGE as usize);
         let mut listed = Vec::with_capacity(rows.len());
-        for connection in rows {
+        for connection in rows.into_iter().filter(|row| self.sees(row)) {
             listed.extend(look(node, connection).await?);
         }
         Ok((listed, more))
@@ -112,10 +128,15 @@ impl Cutter {
         node.store.has_consumer(self.customer.id).await.map_err(refusal_of)
     }
 
+    fn sees(&self, row: &Connection) -> bool {
+        let own = row.subject == SubjectKey::User(self.person.id);
+        row.customer == self.customer.id && (own || !self.own_only)
+    }
+
     /// One of this customer's connections, live or cut.
     async fn row(&self, node: &Node, id: ConnectionId) -> Result<Connection, Refusal> {
         let row = node.store.connection(id).await.map_err(refusal_of)?;
-        row.filter(|row| row.customer == self.customer.id).ok_or(Reason::NoSuchConnection.refuse())
+        row.filter(|row| self.sees(row)).ok_or(Reason::NoSuchConnection.refuse())
     }
 
     /// One live connection.
@@ -141,9 +162,9 @@ impl Cutter {
 async fn look(node: &Node, connection: Connection) -> Result<Option<Listed>, Refusal> {
     let Some(app) = node.held.app(connection.app) else { return Ok(None) };
     let by = node.store.person(connection.authorized_by).await.map_err(refusal_of)?;
-    let health = if !app.active || app.status != AppStatus::Approved {
+    let health = if !app.serves(connection.customer) {
         Health::AppOff
-    } else if by.as_ref().is_none_or(|by| !by.active) {
+    } else if connection.authorized_by != UserId::NOBODY && by.as_ref().is_none_or(|by| !by.active) {
         Health::AuthorizerOff
     } else if connection.last_used.is_none() {
         Health::New

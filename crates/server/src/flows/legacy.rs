@@ -101,7 +101,8 @@ pub async fn of_directory(dir: &Path, now: UnixTime) -> Result<(Vec<LegacyLine>,
     let store = ReadOnly::open(dir).map_err(|error| error.to_string())?;
     let (mut all, mut totals, mut after) = (Vec::new(), Totals::default(), None);
     loop {
-        let lines = store.legacy(since_day(now), Page { after, limit: 500 }).await.map_err(|error| error.to_string())?;
+        let lines =
+            store.legacy(since_day(now), Page { after, limit: 500 }).await.map_err(|error| error.to_string())?;
         let Some(last) = lines.last() else { return Ok((all, totals)) };
         after = Some(last.consumer);
         lines.iter().for_each(|line| totals.add(line));

@@ -96,13 +96,7 @@ pub(crate) async fn finish(shared: &Shared, rules: &OAuth1Rules, signed: &Signed
     Ok((form(&[("oauth_token", &token), ("oauth_token_secret", secret.expose())]), ends_at))
 }
 
-fn act(
-    node: &Node,
-    user: UserId,
-    verb: &'static str,
-    key: &str,
-    subject: Option<causeway_protocol::Subject>,
-) -> Act {
+fn act(node: &Node, user: UserId, verb: &'static str, key: &str, subject: Option<causeway_protocol::Subject>) -> Act {
     let detail: String = key.chars().take(100).collect();
     Act { at: node.now(), actor: format!("person:{user}"), verb, subject, detail }
 }
@@ -167,12 +161,7 @@ pub(crate) enum Answered {
 }
 
 /// The person says yes. The same again leads to the same place.
-pub(crate) async fn allow(
-    node: &Node,
-    token: &str,
-    question: &Question,
-    person: &Person,
-) -> Result<Answered, Refusal> {
+pub(crate) async fn allow(node: &Node, token: &str, question: &Question, person: &Person) -> Result<Answered, Refusal> {
     let verifier = verifier(node, token, person.id);
     let (consumer, temporary) = (&question.standing.consumer, &question.temporary);
     let kept = (person.id, digest(&verifier));

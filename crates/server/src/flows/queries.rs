@@ -104,7 +104,8 @@ fn shown(source: &Source) -> Value {
 /// One line for people: who was asked, and how much each holds.
 fn answer(question: &str, sources: &[Source]) -> String {
     if sources.is_empty() {
-        return "No provider is connected to this account yet: its person can connect them in the integrations.".to_owned();
+        return "No provider is connected to this account yet: its person can connect them in the integrations."
+            .to_owned();
     }
     let said: Vec<String> = sources
         .iter()

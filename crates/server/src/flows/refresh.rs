@@ -4,7 +4,7 @@
 use causeway_protocol::change::Standing;
 use causeway_protocol::client_auth::{self, Client};
 use causeway_protocol::family::IdempotencyKey;
-use causeway_protocol::profile::{ReplyField, TokenRules};
+use causeway_protocol::profile::{ReplyField, Rotation, TokenRules};
 use causeway_protocol::refresh::{self, AfterStale, Refreshing, Step};
 use causeway_protocol::token::{Bearer, RefreshToken};
 use causeway_protocol::{Change, Outcome, Reason, Refusal};
@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let token: RefreshToken = open(node, &rules.prefixes.refresh, text, now, Reason::RefreshInvalid).await?;
     let ring = node.ring();
     let request = Refreshing { client, scope: sent.params.get("scope")?, key, now };
-    let replaced = with_refresh_token(&rules.refresh_reply);
+    let replaced = told_when_replaced(rules);
     let scopes = node.held.scopes();
     for _ in 0..ATTEMPTS {
         let (step, asked) = refresh::decide(&request, &token, &node.profile, &scopes, ring.newest())?;
@@ -72,10 +72,11 @@ fn presented_token<'a>(sent: &'a Asked, rules: &TokenRules) -> Result<&'a str, R
     }
 }
 
-/// A token that was replaced must be told, also where the profile's reply leaves it out: public apps rotate under every
-/// profile, and would lose their connection.
-fn with_refresh_token(fields: &[ReplyField]) -> Vec<ReplyField> {
-    let missing = !fields.contains(&ReplyField::RefreshToken);
+/// The reply's fields where the refresh token is replaced. Public apps rotate under every profile: one that never rotates others
+/// may leave the token out of its reply, and a public app would lose its connection.
+fn told_when_replaced(rules: &TokenRules) -> Vec<ReplyField> {
+    let fields = &rules.refresh_reply;
+    let missing = rules.rotation == Rotation::Never && !fields.contains(&ReplyField::RefreshToken);
     fields.iter().copied().chain(missing.then_some(ReplyField::RefreshToken)).collect()
 }
 

@@ -28,7 +28,8 @@ use crate::shared::Edge;
 /// The largest body of a call.
 const MAX_BODY: usize = 16 * 1024;
 /// Connections on a page unless the caller says otherwise, and at most.
-const PAGE: (u32, u32) = (100, 500);
+// The store is asked for one more than is shown.
+const PAGE: (u32, u32) = (100, causeway_storage::PAGE_MAX - 1);
 
 /// A body with one field.
 trait OneField: DeserializeOwned {

@@ -83,7 +83,8 @@ impl Site {
         let names = names(&edge);
         let words = &edge.node.profile.token.prefixes;
         let prefixes = [&words.access, &words.refresh, &words.code, &words.secret].map(Clone::clone);
-        let prefixes = prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
+        let of_keys = edge.node.profile.api_keys.as_ref().and_then(|rules| rules.bearer_prefix.clone());
+        let prefixes = prefixes.into_iter().chain(of_keys).filter(|prefix| !prefix.is_empty()).collect();
         Self { edge, always, table, names, prefixes, faults }
     }
 
@@ -142,6 +143,7 @@ impl Site {
             None if below("/static") => "static",
             None if below("/admin") => "admin",
             None if below("/logos") => "logo",
+            None if self.edge.node.profile.accounts.as_ref().is_some_and(|rules| below(&rules.mini_app)) => MINI_APP,
             None if below(&self.edge.node.profile.endpoints.connected_apps) => CONNECTED,
             None if below(&self.edge.node.profile.endpoints.apps) => APPS,
             None => log::GUARDED,
@@ -222,6 +224,7 @@ async fn nothing_here() -> Response {
 const HEALTH: &str = "health";
 const GUARD_CHECK: &str = "/guard/check";
 const CONNECTED: &str = "connected-apps";
+const MINI_APP: &str = "mini-app";
 const APPS: &str = "apps";
 
 fn names(edge: &Edge) -> HashMap<String, &'static str> {
@@ -233,6 +236,7 @@ fn names(edge: &Edge) -> HashMap<String, &'static str> {
         ("/sign-in", "sign-in"),
         ("/sign-out", "sign-out"),
         ("/consent", "consent"),
+        (super::pages::go_back::PATH, "go-back"),
         (GUARD_CHECK, log::GUARD_CHECK),
         ("/.well-known/oauth-authorization-server", "metadata"),
     ]
@@ -254,6 +258,16 @@ fn names(edge: &Edge) -> HashMap<String, &'static str> {
             (&rules.request_token, "oauth1-request-token"),
             (&rules.authorize, "oauth1-authorize"),
             (&rules.access_token, "oauth1-access-token"),
+        ];
+        names.extend(own.into_iter().map(|(path, name)| (path.clone(), name)));
+    }
+    if let Some(rules) = &edge.node.profile.accounts {
+        let own = [
+            (&rules.register, "register-account"),
+            (&rules.edit, "edit-account"),
+            (&rules.delete, "delete-account"),
+            (&rules.sign_in, "sign-in-account"),
+            (&rules.mini_app, MINI_APP),
         ];
         names.extend(own.into_iter().map(|(path, name)| (path.clone(), name)));
     }

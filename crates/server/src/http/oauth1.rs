@@ -40,7 +40,9 @@ async fn endpoint(edge: Edge, request: Request, leg: Leg) -> Response {
     let (parts, body) = request.into_parts();
     let (mut response, ends_at) = match answer(&edge, rules, &parts, body, leg).await {
         Ok((form, ends_at)) => (reply::form(form), ends_at),
-        Err(refusal) if refusal.reason == Reason::MethodNotAllowed => (reply::method_not_allowed("POST"), rules.ends_at),
+        Err(refusal) if refusal.reason == Reason::MethodNotAllowed => {
+            (reply::method_not_allowed("POST"), rules.ends_at)
+        }
         Err(refusal) => (reply::refused_oauth1(&refusal, &edge.node.profile.name), rules.ends_at),
     };
     warn(rules, ends_at, response.headers_mut());
@@ -101,21 +103,24 @@ pub(super) fn warn(rules: &OAuth1Rules, ends_at: Option<UnixTime>, headers: &mut
     let links = [(rules.deprecated_at, "deprecation"), (ends_at, "sunset")];
     for (_, relation) in links.iter().filter(|(date, _)| date.is_some()) {
         let link = guide.and_then(|guide| value(format!("<{guide}>; rel=\"{relation}\"; type=\"text/html\"")));
-        link.into_iter().for_each(|link| drop(headers.append(LINK, link)));
+        if let Some(link) = link {
+            headers.append(LINK, link);
+        }
     }
     let when = ends_at.map(|end| format!(" and ends on {}", http_date(end))).unwrap_or_default();
     let see = guide.map(|guide| format!(" See {guide}")).unwrap_or_default();
     let text = format!("OAuth 1.0 is deprecated here{when}. Move to OAuth 2.0.{see}");
     let quoted: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
     // RFC 7234 5.5: 299 is a lasting warning; the agent is not told.
-    value(format!("299 - \"{quoted}\"")).into_iter().for_each(|warning| drop(headers.append(WARNING, warning)));
+    if let Some(warning) = value(format!("299 - \"{quoted}\"")) {
+        headers.append(WARNING, warning);
+    }
 }
 
 /// "Wed, 01 Jul 2026 00:00:00 GMT" (RFC 9110 5.6.7).
 pub(super) fn http_date(at: UnixTime) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (days, rest) = (at.0.div_euclid(Seconds::DAY.0), at.0.rem_euclid(Seconds::DAY.0));
     let (year, month, day) = civil(days);
     let (weekday, month) = (DAYS[days.rem_euclid(7) as usize], MONTHS[month as usize - 1]);

@@ -132,12 +132,7 @@ pub(super) enum Content {
     Stream(Body),
 }
 
-async fn admit(
-    edge: &Shared,
-    parts: &Parts,
-    body: Body,
-    scheme: &mut Scheme,
-) -> Result<(Pass, Content), Denied> {
+async fn admit(edge: &Shared, parts: &Parts, body: Body, scheme: &mut Scheme) -> Result<(Pass, Content), Denied> {
     framing(parts)?;
     hygiene::own_hop(&parts.headers)?;
     let node = &edge.node;

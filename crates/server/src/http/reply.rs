@@ -71,7 +71,7 @@ pub fn refused_token(refusal: &Refusal, wait: Option<Seconds>, shape: TokenError
     reply
 }
 
-/// An error in the shape of Cal.com's first API (CAL-11): a bad client, code or token is 401, a bad request 400. As in the
+/// An error as a bare message (CAL-11): a bad client, code or token is 401, a bad request 400. As in the
 /// guard's envelope of that shape, the sentence begins with the wire's code.
 fn message(refusal: &Refusal, wait: Option<Seconds>) -> Response {
     let status = match refusal.reason.wire() {

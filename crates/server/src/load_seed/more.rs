@@ -97,7 +97,8 @@ async fn consumer(
     let customer = find(node, customers, Some(&seed.customer)).await?.unwrap_or_default();
     let id = match node.store.consumer(&seed.consumer_key).await.map_err(stored)? {
         Some(old) => {
-            let fields = [("customer", old.consumer.customer == customer), ("active", old.consumer.active == seed.active)];
+            let fields =
+                [("customer", old.consumer.customer == customer), ("active", old.consumer.active == seed.active)];
             kept.note("consumer", &seed.consumer_key, &fields);
             old.consumer.id
         }

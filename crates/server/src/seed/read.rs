@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use causeway_protocol::accounts;
-use causeway_protocol::authorize::MAX_REDIRECT_URI;
-use causeway_protocol::document::{self, Problem, Table};
+use causeway_protocol::document::{self, AllFacts, Problem, Table};
 use causeway_protocol::profile::{Profile, SiteIdForm};
 use causeway_protocol::records::{ClientKind, Role};
+use causeway_protocol::registration::uri_problem;
 
 use super::{
     KINDS, Legacy, Plain, STATUSES, Seed, SeedAccount, SeedApiKey, SeedApp, SeedConsumer, SeedCustomer, SeedPerson,
@@ -20,6 +20,11 @@ pub(super) const MAX_ENTRIES: usize = 10_000;
 /// were read before, whose customers and apps this one may name.
 pub fn parse(text: &str, profile: Option<&Profile>, earlier: &[Seed]) -> Result<Seed, Vec<Problem>> {
     document::read(text, |root| Reader::new(profile, earlier).seed(root))
+}
+
+/// Every key that is asked for while this seed is read: what a manual has to name.
+pub fn facts(text: &str) -> AllFacts {
+    document::facts(text, |root| Reader::new(None, &[]).seed(root))
 }
 
 pub(super) struct Reader<'a> {
@@ -209,10 +214,7 @@ impl<'a> Reader<'a> {
     }
 
     fn team(&self, table: &Table<'_>) -> SeedTeam {
-        SeedTeam {
-            customer: self.owner(table),
-            role: table.choice("role", &Role::ALL.map(|role| (role.word(), role))),
-        }
+        SeedTeam { customer: self.owner(table), role: table.choice("role", &Role::ALL.map(|role| (role.word(), role))) }
     }
 
     fn consumer(&mut self, table: &Table<'_>) -> SeedConsumer {
@@ -275,20 +277,8 @@ fn redirect_uris(table: &Table<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for item in table.list("redirect_uris", 50).unwrap_or_default() {
         let Some(uri) = item.text() else { continue };
-        // RFC 6749 3.1.2: absolute, without a fragment.
-        let scheme = uri.split_once(':').is_some_and(|(scheme, rest)| {
-            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-                && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-                && !rest.is_empty()
-        });
-        let forbidden = ["javascript:", "data:", "vbscript:", "file:", "blob:"];
-        let lower = uri.to_ascii_lowercase();
-        if !scheme || uri.contains('#') || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
-            item.report("must hold absolute addresses without a fragment (RFC 6749 3.1.2)");
-        } else if uri.len() > MAX_REDIRECT_URI {
-            item.report(format!("must hold addresses of at most {MAX_REDIRECT_URI} characters"));
-        } else if forbidden.iter().any(|scheme| lower.starts_with(scheme)) {
-            item.report("must not hold an address that a browser would run or open as a file");
+        if let Some(problem) = uri_problem(uri) {
+            item.report(problem);
         }
         found.push(uri.to_owned());
     }

@@ -33,7 +33,13 @@ impl Reader<'_> {
         fields.insert("customer_id".to_owned(), wire_id(customer, form));
         fields.insert("name".to_owned(), Value::from(site.name.as_str()));
         fields.insert("active".to_owned(), Value::from(site.active));
-        let record = SeedRecord { collection: SITES.to_owned(), customer: customer.to_owned(), site: None, people: Vec::new(), fields };
+        let record = SeedRecord {
+            collection: SITES.to_owned(),
+            customer: customer.to_owned(),
+            site: None,
+            people: Vec::new(),
+            fields,
+        };
         (site, record)
     }
 

@@ -350,3 +350,22 @@ fn no_cut_of_the_demo_makes_the_reader_panic() {
         }
     }
 }
+
+#[test]
+fn the_manual_names_every_key_of_a_seed() {
+    let manual = include_str!("../../../../docs/PROFILES.md");
+    let (_, seeds) = manual.split_once("## Seeds").expect("the section");
+    let known: std::collections::BTreeSet<String> =
+        DEMOS.iter().flat_map(|(_, text)| facts(text).into_keys()).collect();
+    for (table, key) in known.iter().filter_map(|path| path.rsplit_once('.')) {
+        let rows = [format!("| `[[{table}]]` |"), format!("| `[{table}]` |")];
+        let row = seeds.lines().find(|line| rows.iter().any(|row| line.starts_with(row)));
+        // A list in a list has a row of its own.
+        let listed = seeds.contains(&format!("| `[[{table}.{key}]]` |"));
+        assert!(
+            listed || row.is_some_and(|row| row.contains(&format!("`{key}`"))),
+            "docs/PROFILES.md, Seeds: name `{key}` in the row of `{table}`"
+        );
+    }
+    assert!(known.len() > 40, "{known:?}");
+}

@@ -154,9 +154,10 @@ async fn core_13_a_new_secret_ends_the_old_one_at_once_and_no_token() {
 #[tokio::test]
 async fn tk_11_a_public_app_proves_nothing_by_its_id() {
     let platform = Platform::start().await;
-    for grant in ["client_credentials", "oauth1_exchange", "password"] {
+    let no = "unsupported_grant_type";
+    for (grant, wanted) in [("client_credentials", no), ("oauth1_exchange", "unauthorized_client"), ("password", no)] {
         let reply = DESKTOP.token(&platform, &DESKTOP.signed(&[("grant_type", grant)])).await;
-        assert_eq!((reply.status, reply.member("error")), (400, "unsupported_grant_type".to_owned()), "{grant}");
+        assert_eq!((reply.status, reply.member("error")), (400, wanted.to_owned()), "{grant}");
     }
     // A secret it has not is no better than a wrong one.
     let code = platform.grant(Consent::new("desktop", OLIVIA).verifier(VERIFIER)).await;

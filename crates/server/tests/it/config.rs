@@ -333,3 +333,51 @@ fn values_of_a_settings_file_are_checked_alone() {
     let file = "listen = \"127.0.0.1:1\"\ntls_cert = \"not-here.pem\"\n";
     assert_eq!(causeway_server::config::check_values(from_file(file).unwrap()), [""; 0]);
 }
+
+#[test]
+fn providers_are_read_from_a_file_that_only_we_can_read() {
+    let dir = TempDir::new();
+    let good = "[[platforms]]\nprofile = \"tripleseat\"\nclient_id = \"a\"\nclient_secret = \"b\"\nscopes = \"read\"\n";
+    let file = write(&dir, "providers.toml", good, 0o600);
+    let pairs = [("profile", "orcabase"), ENOUGH[1], ("providers", text(&file))];
+    let serve = resolve(flags(&pairs), Given::default()).unwrap_or_else(|found| panic!("{found:?}"));
+    let known: Vec<&str> = serve.settings.providers.iter().map(causeway_vault::Platform::key).collect();
+    assert_eq!(known, ["tripleseat"]);
+    let open = write(&dir, "open.toml", good, 0o644);
+    let torn = write(&dir, "torn.toml", "[[platforms]]\nprofile = \"nobody\"\nclient_id = \"a\"\nsecret = 1\n", 0o600);
+    for (path, parts) in [(&open, vec!["chmod 600"]), (&torn, vec!["nobody", "secret"])] {
+        let found = problems(&[("providers", text(path))]).join("\n");
+        assert!(parts.iter().all(|part| found.contains(part)), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn providers_want_a_profile_with_accounts_and_a_place_to_keep_what_they_hand_out() {
+    let provider = || causeway_vault::Platform {
+        profile: causeway_protocol::profile::shipped("tripleseat").unwrap(),
+        login_url: "http://127.0.0.1:1".to_owned(),
+        api_url: "http://127.0.0.1:1".to_owned(),
+        token_url: None,
+        issuer: "http://127.0.0.1:1".to_owned(),
+        client_id: "a".to_owned(),
+        client_secret: None,
+        redirect_uri: String::new(),
+        scopes: Vec::new(),
+    };
+    for (profile, part) in [("tripleseat", "has no accounts"), ("orcabase", "")] {
+        let dir = TempDir::new();
+        let profile = causeway_protocol::profile::shipped(profile).unwrap();
+        let data = dir.0.join("data");
+        let mut settings = Settings::new(profile, StoreAt::Directory(data.clone()), KeysAt::BesideData);
+        settings.providers = vec![provider()];
+        match Platform::start(settings).await {
+            Ok(platform) => {
+                assert_eq!(part, "");
+                let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+                assert_eq!((mode(&data.join("providers")), mode(&dir.0.join("data.keys.providers"))), (0o700, 0o600));
+                platform.stop().await;
+            }
+            Err(found) => assert!(!part.is_empty() && found[0].contains(part), "{found:?}"),
+        }
+    }
+}

@@ -36,7 +36,8 @@ const KETTLE: (&str, &str) = ("kettle-key", "kettle-secret-0123456789");
 const JUNIPER: (&str, &str) = ("juniper-key", "juniper-secret-0123456789");
 
 fn builder() -> Builder {
-    let seed = world::TEXT.replacen("name = \"Waterfront\"", &format!("name = \"Waterfront\"\ncreator = \"{MARCO}\""), 1);
+    let seed =
+        world::TEXT.replacen("name = \"Waterfront\"", &format!("name = \"Waterfront\"\ncreator = \"{MARCO}\""), 1);
     Builder::new().seed(&format!("{seed}{PAIRS}"))
 }
 
@@ -97,7 +98,8 @@ async fn tsm_08_the_token_acts_as_the_sites_creator_and_refreshes_like_any_other
 async fn tsm_09_wrong_pairs_wrong_apps_and_missing_fields_are_told_apart() {
     let platform = builder().start().await;
     let refused = |reply: Response| reply.refused();
-    for wrong in [(HARBOR.0, "wrong"), ("nobody", HARBOR.1), (HARBOR.0, KETTLE.1), ("off-key", "off-secret-0123456789")] {
+    for wrong in [(HARBOR.0, "wrong"), ("nobody", HARBOR.1), (HARBOR.0, KETTLE.1), ("off-key", "off-secret-0123456789")]
+    {
         let reply = exchange(&platform, ACME, wrong).await;
         assert_eq!(refused(reply), (400, "invalid_grant".into(), 530), "{wrong:?}");
     }
@@ -118,7 +120,11 @@ async fn tsm_09_wrong_pairs_wrong_apps_and_missing_fields_are_told_apart() {
         assert_eq!((reply.status, reply.member("error").as_str()), (400, "invalid_request"), "{missing}");
         assert!(reply.text().contains(missing), "{}", reply.text());
     }
-    assert_eq!(refused(exchange(&platform, DESKTOP, HARBOR).await).1, "unauthorized_client", "a public app proves nothing");
+    assert_eq!(
+        refused(exchange(&platform, DESKTOP, HARBOR).await).1,
+        "unauthorized_client",
+        "a public app proves nothing"
+    );
     assert_eq!(refused(exchange(&platform, GUESTLIST, HARBOR).await).1, "unauthorized_client", "not approved");
     assert_eq!(live(&platform, "4100").await, 0, "nothing of this connected anything");
     assert_eq!(exchange(&platform, ACME, HARBOR).await.status, 200, "and nothing of it was burnt");

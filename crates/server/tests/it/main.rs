@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod admin;
+mod apps;
 mod authorize;
 mod cal;
 mod client_auth;
@@ -19,6 +20,7 @@ mod listen;
 mod metadata;
 mod oauth1;
 mod orcabase;
+mod otesse;
 mod pages;
 mod people;
 mod proxy;

@@ -16,7 +16,7 @@ use causeway_server::jobs;
 use causeway_server::trust::{Cidr, TrustedProxies};
 use causeway_storage::{Page, Store};
 use causeway_testkit::actors::{ACME, EVERYTHING};
-use causeway_testkit::world::{OLIVIA, PRIYA};
+use causeway_testkit::world::{MARCO, OLIVIA, PRIYA};
 use causeway_testkit::{Api, Call, Platform, Response};
 
 use world::{HARBOR, HARBOR_TOKEN, KETTLE, KETTLE_TOKEN, OFF, Signer, builder, equip, look, rules, start};
@@ -32,7 +32,8 @@ fn is_refused(reply: &Response) -> bool {
 async fn tsm_13_a_call_verifies_with_a_token_and_without_one() {
     let platform = start().await;
     for by in [Signer::of(HARBOR), Signer::of(HARBOR).token(HARBOR_TOKEN)] {
-        for path in [LEADS, LOCATIONS, "/v1/leads.json?site_id=2102&q=a+b%20c%2Bd&q=%E2%98%83&c%40=1&c2=2&empty=&bare"] {
+        for path in [LEADS, LOCATIONS, "/v1/leads.json?site_id=2102&q=a+b%20c%2Bd&q=%E2%98%83&c%40=1&c2=2&empty=&bare"]
+        {
             let reply = by.get(&platform, path).await;
             assert_eq!(reply.status, 200, "{path}: {}", reply.text());
         }
@@ -57,6 +58,7 @@ async fn tsm_14_o1_07_whatever_is_wrong_has_one_answer() {
         ("a wrong token secret", good().token((token, "wrong"))),
         ("an unknown key", Signer::of(("nobody", secret)).token(HARBOR_TOKEN)),
         ("an unknown token", good().token(("nobody", token_secret))),
+        ("an unknown token, signed without a secret", good().token(("nobody", ""))),
         ("another consumer's token", good().token(KETTLE_TOKEN)),
         ("a key that is off", Signer::of(OFF)),
         ("a token secret without a token", Signer::of((key, &format!("{secret}&{token_secret}")))),
@@ -105,7 +107,10 @@ async fn o1_06_a_replay_is_refused_after_a_restart_and_forgotten_when_it_is_too_
     let platform = platform.restart().await;
     assert!(is_refused(&by.clone().get(&platform, LEADS).await), "the nonce outlives the process");
     platform.clock.jump_to(at + Seconds(200));
-    assert!(is_refused(&by.clone().off(-300).get(&platform, LEADS).await), "the last second in which it could be taken");
+    assert!(
+        is_refused(&by.clone().off(-300).get(&platform, LEADS).await),
+        "the last second in which it could be taken"
+    );
     jobs::sweep(&platform.edge).await;
     assert_eq!(platform.rows("spent").await, 1, "kept for as long");
     platform.clock.jump_to(at + Seconds(202));
@@ -117,7 +122,8 @@ async fn o1_06_a_replay_is_refused_after_a_restart_and_forgotten_when_it_is_too_
 #[tokio::test]
 async fn o1_06_nothing_is_remembered_of_who_proved_nothing() {
     let platform = start().await;
-    for by in [Signer::of(("nobody", "x")), Signer::of((HARBOR.0, "wrong")), Signer::of(OFF), Signer::of(HARBOR).off(-301)]
+    for by in
+        [Signer::of(("nobody", "x")), Signer::of((HARBOR.0, "wrong")), Signer::of(OFF), Signer::of(HARBOR).off(-301)]
     {
         assert_eq!(by.get(&platform, LEADS).await.status, 401);
     }
@@ -144,7 +150,6 @@ async fn o1_03_o1_04_o1_05_what_is_no_proper_request_is_400() {
         (header("oauth_consumer_key", ""), 101, "oauth_consumer_key"),
         (format!("{good}, oauth_nonce=\"x\""), 100, "oauth_nonce"),
         ("OAuth oauth_consumer_key=\"x\"".to_owned(), 101, "oauth_signature_method"),
-        ("OAuth ".to_owned(), 101, "oauth_signature_method"),
         (format!("{good} oauth_x"), 1000, "Authorization"),
     ] {
         let reply = platform.at_api(Call::get(LEADS).header("Authorization", &header)).await;
@@ -162,7 +167,6 @@ async fn o1_03_o1_04_o1_05_what_is_no_proper_request_is_400() {
         Call::get(&in_query).basic("a", "b"),
         form("oauth_nonce=x").header("Authorization", &good),
         form("first_name=x&oauth_signature=y").bearer(&token),
-        form("first_name=x&oauth_nonce=y").basic("a", "b"),
     ] {
         let shown = format!("{call:?}");
         let reply = platform.at_api(call).await;
@@ -182,7 +186,8 @@ async fn o1_03_the_parameters_may_stand_in_the_query_or_in_a_form() {
         assert!(is_refused(&platform.at_api(Call::get(&format!("{LEADS}&{query}"))).await), "once, here too");
         let form = by.parameters(&platform, "POST", "/v1/leads", &[("site_id", "2101"), ("first_name", "N ö+ra")]);
         let whole = format!("site_id=2101&first_name=N+%C3%B6%2Bra&{form}");
-        let post = |body: &str| platform.at_api(Call::post("/v1/leads").body("application/x-www-form-urlencoded", body));
+        let post =
+            |body: &str| platform.at_api(Call::post("/v1/leads").body("application/x-www-form-urlencoded", body));
         assert!(is_refused(&post(&whole.replace("N+", "M+")).await), "a form is signed");
         let reply = post(&whole).await;
         assert_eq!(reply.status, 201, "{}", reply.text());
@@ -217,7 +222,9 @@ async fn o1_08_the_address_that_is_signed_is_the_one_outside() {
     let outside = Signer::of(HARBOR).origin("https://api.example");
     assert_eq!(send(outside.header(&platform, "GET", LEADS, None)).await.status, 200);
     let port = platform.api_address().port();
-    for inner in [format!("http://127.0.0.1:{port}"), "http://api.example".to_owned(), "https://login.example".to_owned()] {
+    for inner in
+        [format!("http://127.0.0.1:{port}"), "http://api.example".to_owned(), "https://login.example".to_owned()]
+    {
         let header = Signer::of(HARBOR).origin(&inner).header(&platform, "GET", LEADS, None);
         assert!(is_refused(&send(header).await), "{inner}");
     }
@@ -247,10 +254,8 @@ async fn o1_13_a_body_that_is_no_form_is_not_signed_and_a_form_is() {
 
 #[tokio::test]
 async fn tsm_18_both_schemes_draw_on_one_budget() {
-    let platform = builder()
-        .profile(|profile| profile.api.budgets = vec![Budget { requests: 4, per: Seconds(60) }])
-        .start()
-        .await;
+    let platform =
+        builder().profile(|profile| profile.api.budgets = vec![Budget { requests: 4, per: Seconds(60) }]).start().await;
     equip(&platform).await;
     let token = ACME.connect(&platform, OLIVIA).await.access;
     let (by, bearer) = (Signer::of(HARBOR).token(HARBOR_TOKEN), Api { token: &token });
@@ -274,9 +279,15 @@ async fn tsm_18_both_schemes_draw_on_one_budget() {
 async fn tsm_19_the_same_resource_is_byte_identical() {
     let platform = start().await;
     let token = EVERYTHING.connect(&platform, OLIVIA).await.access;
-    for path in
-        [LEADS, LOCATIONS, "/v1/sites", "/v1/sites.json", "/v1/leads/9101?site_id=2101", "/v1/leads", "/v1/leads?site_id=2201"]
-    {
+    for path in [
+        LEADS,
+        LOCATIONS,
+        "/v1/sites",
+        "/v1/sites.json",
+        "/v1/leads/9101?site_id=2101",
+        "/v1/leads",
+        "/v1/leads?site_id=2201",
+    ] {
         let new = Api { token: &token }.get(&platform, path).await;
         for by in [Signer::of(HARBOR), Signer::of(HARBOR).token(HARBOR_TOKEN)] {
             let old = by.get(&platform, path).await;
@@ -373,6 +384,25 @@ async fn a_proxy_that_asks_is_told_who_signed() {
     assert!(is_refused(&again) && !again.header("sunset").is_empty());
     let other = Signer::of(HARBOR).header(&platform, "GET", LEADS, None);
     assert!(is_refused(&ask("/v1/leads?site_id=2102", &other).await), "for another address it is not signed");
+}
+
+#[tokio::test]
+async fn a16_without_a_token_a_call_acts_as_whoever_made_the_site() {
+    let platform = start().await;
+    let (node, marco) = (&platform.edge.node, platform.person(MARCO).await);
+    let mut customer = node.store.customer_by_external("4100").await.unwrap().unwrap();
+    customer.sites.iter_mut().for_each(|site| site.creator = Some(marco.id));
+    let act = Act { at: node.now(), actor: "t".into(), verb: "t", subject: None, detail: String::new() };
+    platform.apply(Change::PutCustomer(customer, act)).await;
+    assert_eq!(Signer::of(HARBOR).get(&platform, LEADS).await.status, 200);
+    let off = Call::post(&format!("/admin/people/{MARCO}/state")).body("application/json", "{\"active\": false}");
+    assert!(platform.at_admin(off).await.status < 300);
+    assert!(is_refused(&Signer::of(HARBOR).get(&platform, LEADS).await), "as an exchanged token would be");
+    assert_eq!(
+        Signer::of(HARBOR).token(HARBOR_TOKEN).get(&platform, LEADS).await.status,
+        200,
+        "the token names nobody"
+    );
 }
 
 #[tokio::test]

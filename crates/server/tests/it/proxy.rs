@@ -433,7 +433,7 @@ async fn bodies_that_nobody_looks_into_do_not_go_on() {
 
 /// Everything that was logged on this thread.
 #[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Logged(pub(crate) Arc<Mutex<Vec<u8>>>);
 
 impl Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -1,5 +1,5 @@
-//! Reads the answers of a token endpoint, tolerantly: what no platform should leave out, nest or misname, some do. A pair
-//! that came is never thrown away for a detail; what says nothing about the grant never ends it.
+//! Reads the answers of a token endpoint, tolerantly: what no platform should leave out, nest or misname, some do. A
+//! pair that came is never thrown away for a detail; what says nothing about the grant never ends it.
 
 use causeway_protocol::UnixTime;
 use causeway_protocol::profile::PartnerRules;
@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 
 use super::{Answer, TokenFailure, Tokens, is_success, life};
 use crate::platform::Platform;
+
+/// The longest token, in bytes.
+const MOST: usize = 8_192;
 
 /// Codes that mean "later", whatever the status.
 const LATER: &[&str] = &[
@@ -73,7 +76,7 @@ fn read(platform: &Platform, answer: &Answer, now: UnixTime) -> Result<Tokens, T
     let (access_ends, life_from) = life::of_access(inside, access, partner, now);
     Ok(Tokens {
         access: Secret::new(access),
-        refresh: text(inside, "refresh_token").filter(|token| is_sendable(token)).map(Secret::new),
+        refresh: text(inside, "refresh_token").filter(|token| (1..=MOST).contains(&token.len())).map(Secret::new),
         access_ends,
         life_from,
         refresh_ends: life::of_refresh(inside, now),
@@ -100,8 +103,8 @@ pub(super) fn fields(answer: &Answer) -> Result<Map<String, Value>, &'static str
     if is_form { Ok(form) } else { Err("the answer is neither a JSON object nor a form") }
 }
 
-/// Where the token fields stand: below the profile's root if there are tokens there, else at the top. Never some here and
-/// some there: the token of a bot must not be renewed with the refresh token of a person.
+/// Where the token fields stand: below the profile's root if there are tokens there, else at the top. Never some here
+/// and some there: the token of a bot must not be renewed with the refresh token of a person.
 pub(super) fn token_fields<'a>(all: &'a Map<String, Value>, partner: &PartnerRules) -> &'a Map<String, Value> {
     let nested = partner.reply_root.as_deref().and_then(|path| dig(all, path)).and_then(Value::as_object);
     nested.filter(|fields| text(fields, "access_token").is_some()).unwrap_or(all)
@@ -205,7 +208,7 @@ fn scope(fields: &Map<String, Value>, separators: &[char]) -> Option<String> {
 
 /// Whether the token can stand in a header (RFC 6750 2.1, and a little more).
 fn is_sendable(token: &str) -> bool {
-    (1..=8_192).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MOST).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 pub(super) fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

@@ -1,5 +1,5 @@
-//! How long tokens live. The ladder, best first: the reply says it, the token itself says it, the profile says it, nobody
-//! does. An end that cannot be read is no end: the next rung counts, as a pair is worth more than its label.
+//! How long tokens live. The ladder, best first: the reply says it, the token itself says it, the profile says it,
+//! nobody does. An end that cannot be read is no end: the next rung counts, as a pair is worth more than its label.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -87,8 +87,8 @@ fn date(text: &str) -> Option<UnixTime> {
     Some(UnixTime(days * 86_400 + hour * 3_600 + minute * 60 + second - east))
 }
 
-/// `exp` of a JWT (RFC 7519 4.1.4), read without any proof: the platform checks the token, we only plan by it. With `iat`
-/// beside it, its life counts from now, so that clocks need not agree.
+/// `exp` of a JWT (RFC 7519 4.1.4), read without any proof: the platform checks the token, we only plan by it. With
+/// `iat` beside it, its life counts from now, so that clocks need not agree.
 fn of_jwt(token: &str, now: UnixTime) -> Option<UnixTime> {
     let parts: Vec<&str> = token.split('.').collect();
     let [_, claims, _] = parts[..] else { return None };

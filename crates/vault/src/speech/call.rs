@@ -3,7 +3,7 @@
 use causeway_protocol::params::{append_query, encode};
 use causeway_protocol::secret::Secret;
 use causeway_protocol::{Reason, Refusal};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Outgoing;
 use crate::platform::Platform;
@@ -99,9 +99,31 @@ fn call(platform: &Platform, base: &str, request: &ApiRequest, access: &Secret) 
         method: request.method.word(),
         url,
         headers: vec![("authorization", Secret::new(format!("Bearer {}", access.expose())))],
+        api_key: None,
         body: request.body.as_ref().map(|body| ("application/json", Secret::new(body.to_string()))),
         shown,
     })
+}
+
+/// A call about an account, with the app's API key (ORC-14): a JSON object of texts. The key stands in the header that
+/// the profile names, else where a bearer token would.
+pub(crate) fn account_call(platform: &Platform, path: &str, key: &Secret, fields: &[(&str, &str)]) -> Outgoing {
+    let url = format!("{}{path}", platform.api_url);
+    let named = platform.profile.api_keys.as_ref().and_then(|rules| rules.header.clone());
+    let dots = show::hidden(key.expose(), "");
+    let (headers, api_key, shown) = match named {
+        Some(name) => (Vec::new(), Some((name.clone(), key.clone())), format!("{name}: {dots}")),
+        None => {
+            let bearer = Secret::new(format!("Bearer {}", key.expose()));
+            (vec![("authorization", bearer)], None, format!("Authorization: Bearer {dots}"))
+        }
+    };
+    let mut lines = vec![format!("POST {url}"), shown, String::new()];
+    lines.extend(fields.iter().map(|(name, value)| format!("{name} = {}", show::excerpt(value, 200))));
+    let body: Map<String, Value> =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+    let body = Some(("application/json", Secret::new(Value::Object(body).to_string())));
+    Outgoing { method: "POST", url, headers, api_key, body, shown: lines.join("\n") }
 }
 
 /// A path that stays where it is put: no authority, no query, no steps upwards.

@@ -52,8 +52,8 @@ pub fn exchange(platform: &Platform, code: &Secret, verifier: &Secret, retry_key
     step.request(platform)
 }
 
-/// RFC 6749 6. The key makes a repeat safe: the platform answers it with the same pair. The token stands in the body or, by
-/// profile, in the header (CAL-14).
+/// RFC 6749 6. The key makes a repeat safe: the platform answers it with the same pair. The token stands in the body
+/// or, by profile, in the header (CAL-14).
 pub fn refresh(platform: &Platform, token: &Secret, retry_key: &Secret) -> Outgoing {
     let endpoints = &platform.profile.endpoints;
     let mut step = Step::at_token(platform, endpoints.refresh.as_ref().unwrap_or(&endpoints.token));
@@ -67,8 +67,8 @@ pub fn refresh(platform: &Platform, token: &Secret, retry_key: &Secret) -> Outgo
     step.request(platform)
 }
 
-/// The consumer pair of OAuth 1.0 becomes tokens (TOKENS 5). A repeat before the first refresh is answered with the same
-/// grant, so it needs no key.
+/// The consumer pair of OAuth 1.0 becomes tokens (TOKENS 5). A repeat before the first refresh is answered with the
+/// same grant, so it needs no key.
 pub fn oauth1_exchange(platform: &Platform, consumer_key: &str, consumer_secret: &Secret) -> Outgoing {
     let mut step = Step::at_token(platform, &platform.profile.endpoints.token);
     step.fields = vec![
@@ -153,7 +153,7 @@ impl<'a> Step<'a> {
             format!("{} = {value}", field.name)
         }));
         let body = Some((content_type, Secret::new(body)));
-        Outgoing { method: self.method, url: self.url, headers, body, shown: shown.join("\n") }
+        Outgoing { method: self.method, url: self.url, headers, api_key: None, body, shown: shown.join("\n") }
     }
 }
 

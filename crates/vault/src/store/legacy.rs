@@ -105,22 +105,44 @@ impl Store {
     /// Accounts in the order of their names, after `after`.
     pub(crate) async fn accounts(&self, platform: String, after: String, most: u32) -> Stored<Vec<Account>> {
         self.run(move |db, _| {
-            let mut statement = db.prepare_cached(
-                "SELECT names.account, c.id AS c_id, c.status, p.* FROM (
-                     SELECT account FROM (SELECT account FROM connections
-                         WHERE platform = ?1 AND account > ?2 ORDER BY account LIMIT ?3)
-                     UNION SELECT account FROM (SELECT account FROM pairs
-                         WHERE platform = ?1 AND account > ?2 ORDER BY account LIMIT ?3)) AS names
-                 LEFT JOIN connections AS c ON c.platform = ?1 AND c.account = names.account
-                 LEFT JOIN pairs AS p ON p.platform = ?1 AND p.account = names.account
-                 ORDER BY names.account LIMIT ?3",
-            )?;
+            let names = ["connections", "pairs", "accounts"].map(|table| {
+                format!(
+                    "SELECT account FROM (SELECT account FROM {table}
+                         WHERE platform = ?1 AND account > ?2 ORDER BY account LIMIT ?3)"
+                )
+            });
+            let sql = format!("{} ORDER BY names.account LIMIT ?3", facts_of(&names.join(" UNION ")));
+            let mut statement = db.prepare_cached(&sql)?;
             let rows = statement.query_map(params![platform, after, most], account)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }
+
+    /// One of them; `None`: nothing is known of it.
+    pub(crate) async fn account(&self, platform: String, name: String) -> Stored<Option<Account>> {
+        self.run(move |db, _| {
+            let mut statement = db.prepare_cached(&facts_of("SELECT ?2 AS account"))?;
+            let found = statement.query_row(params![platform, name], account)?;
+            let is_known = found.connection.is_some() || found.pair.is_some() || found.name.is_some();
+            Ok(is_known.then_some(found))
+        })
+        .await
+    }
 }
+
+/// What is known of each of these accounts of platform ?1.
+fn facts_of(names: &str) -> String {
+    format!(
+        "SELECT names.account, a.name AS a_name, c.id AS c_id, c.status, p.* FROM ({names}) AS names
+         LEFT JOIN accounts AS a ON a.platform = ?1 AND a.account = names.account
+         LEFT JOIN connections AS c ON c.platform = ?1 AND c.account = names.account
+         LEFT JOIN pairs AS p ON p.platform = ?1 AND p.account = names.account"
+    )
+}
+
+/// A consumer secret, and a token with its own.
+type Secrets = (Secret, Option<(String, Secret)>);
 
 /// A pair as its row holds it.
 pub(super) struct Kept {
@@ -151,7 +173,7 @@ impl Kept {
     }
 
     /// Consumer secret, and token with its secret. `None`: they were erased.
-    pub(super) fn secrets(&self, ground: &Ground) -> Stored<Option<(Secret, Option<(String, Secret)>)>> {
+    pub(super) fn secrets(&self, ground: &Ground) -> Stored<Option<Secrets>> {
         let row = bound(&self.platform, &self.account, &self.consumer_key);
         let Some(consumer) = &self.consumer_secret else { return Ok(None) };
         let consumer = ground.open(place(&row, "consumer_secret"), consumer)?;
@@ -245,6 +267,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     let erased = row.get::<_, Option<Vec<u8>>>("consumer_secret")?.is_none();
     Ok(Account {
         account: row.get("account")?,
+        name: row.get("a_name")?,
         scheme: Scheme::of(connection.is_some(), state.is_some() && !erased),
         connection,
         connected: row.get::<_, Option<i64>>("status")? == Some(1),

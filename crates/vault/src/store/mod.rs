@@ -1,6 +1,7 @@
 //! The vault's own SQLite file: connections with their tokens in envelopes, refreshes in flight, people on their way.
 //! Opening and sharing stand here; each table has a file. When to do what is `lifecycle.rs`'s and `connect.rs`'s.
 
+mod accounts;
 mod campaign;
 mod connections;
 mod connects;
@@ -30,6 +31,8 @@ use crate::keys::{MasterKeys, Place, is_open_to_others, private_file};
 const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
 /// OAuth 1.0 pairs and the journal of their exchange: only ever added to.
 const LEGACY: &str = include_str!("legacy.sql");
+/// Registered accounts: only ever added to.
+const ACCOUNTS: &str = include_str!("accounts.sql");
 const PROOF: &[u8] = b"this vault's key";
 const PROOF_PLACE: Place<'static> = Place { table: "vault", row: b"1", field: "proof" };
 
@@ -148,6 +151,7 @@ fn connect(path: &Path, alone: bool) -> rusqlite::Result<Db> {
     }
     tx.pragma_update(None, "user_version", STEPS.len() as i64)?;
     tx.execute_batch(LEGACY)?;
+    tx.execute_batch(ACCOUNTS)?;
     if alone {
         // Whoever held these is dead. The keys stay: their refreshes may have been answered.
         tx.execute("UPDATE refreshes SET lease_ends = 0", [])?;

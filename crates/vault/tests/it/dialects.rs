@@ -1,5 +1,5 @@
-//! Platforms that say things their own way: requests as they want them, answers as they give them. What a reply means in
-//! every detail is tested in `reply/tests.rs`; here each dialect is spoken from connect to disconnect.
+//! Platforms that say things their own way: requests as they want them, answers as they give them. What a reply means
+//! in every detail is tested in `reply/tests.rs`; here each dialect is spoken from connect to disconnect.
 
 use causeway_protocol::Reason;
 use causeway_protocol::profile::{BodyStyle, ClientAuthStyle};
@@ -162,7 +162,7 @@ async fn core_26_a_refusal_leaves_a_living_connection_as_it_is() {
         assert_eq!(refusal.reason, Reason::CallbackRefused);
         assert!(refusal.detail.unwrap().starts_with(back[0].1));
     }
-    assert_eq!(vault.connections().await.unwrap(), [before.clone()]);
+    assert_eq!(vault.connections().await.unwrap(), std::slice::from_ref(&before));
     assert_eq!(world.fake.seen("/token").len(), 1, "and no code was sent");
     assert_eq!(vault.call(before.id, &leads()).await.unwrap().status, 200);
 }

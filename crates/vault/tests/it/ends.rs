@@ -146,7 +146,7 @@ async fn a_vault_of_version_1_is_brought_up_and_loses_nothing() {
         .unwrap();
     drop(db);
     let vault = world.vault();
-    assert_eq!(vault.connections().await.unwrap(), [before.clone()]);
+    assert_eq!(vault.connections().await.unwrap(), std::slice::from_ref(&before));
     assert_eq!(vault.call(before.id, &leads()).await.unwrap().status, 200);
     assert_eq!(vault.refresh_now(before.id).await.unwrap().status, Status::Connected);
     drop(vault);

@@ -11,6 +11,7 @@ pub(super) const API: Section = Section {
         ("accounts.mini_app", r#""/integrations""#),
         ("api.site_parameter", r#""site_id""#),
     ],
+    more: "",
     keys: &[
         key(
             "api.prefixes",
@@ -50,13 +51,20 @@ pub(super) const API: Section = Section {
             "All hold at once; an empty list sets no limit. Also written in one line, as in the default.",
             "",
         ),
-        key("api.budgets.requests", "", "So many calls", "20"),
+        key("api.budgets.requests", "", "So many calls,", "20"),
         key("api.budgets.per", "", "in so long.", r#""1s""#),
         key(
             "api.budget_key",
             "",
             "Whose budget: the customer's, whatever the credential, or one for each app of each customer.",
             r#""app_and_customer""#,
+        ),
+        key(
+            "api.budget_headers",
+            "",
+            "`true`: replies say how many calls are in the budget, how many are left, and when it is whole again \
+             (`X-RateLimit-Limit`, `-Remaining`, `-Reset`).",
+            "true",
         ),
         key(
             "api.list",

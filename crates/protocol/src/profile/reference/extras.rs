@@ -11,6 +11,7 @@ pub(super) const REGISTRATION: Section = Section {
         ("api_keys.header", r#""x-api-key""#),
         ("accounts.mini_app", r#""/integrations""#),
     ],
+    more: "",
     keys: &[
         key(
             "registration.mode",
@@ -59,7 +60,8 @@ pub(super) const REGISTRATION: Section = Section {
 
 pub(super) const OAUTH1: Section = Section {
     name: "oauth1",
-    needs: &[],
+    needs: &[("oauth1.ends_at", "2026-07-01T00:00:00Z")],
+    more: "",
     keys: &[
         key(
             "oauth1.request_token",
@@ -142,7 +144,8 @@ pub(super) const OAUTH1: Section = Section {
 
 pub(super) const API_KEYS: Section = Section {
     name: "api_keys",
-    needs: &[],
+    needs: &[("api_keys.header", r#""x-api-key""#)],
+    more: "",
     keys: &[
         key(
             "api_keys.query",
@@ -164,6 +167,7 @@ pub(super) const API_KEYS: Section = Section {
 pub(super) const ACCOUNTS: Section = Section {
     name: "accounts",
     needs: WITH_ACCOUNTS,
+    more: "",
     keys: &[
         key(
             "accounts.register",
@@ -193,6 +197,7 @@ pub(super) const ACCOUNTS: Section = Section {
 pub(super) const USERINFO: Section = Section {
     name: "userinfo",
     needs: &[("endpoints.userinfo", r#""/me""#)],
+    more: "",
     keys: &[
         key("userinfo.scope", "", "The scope that it needs; without it, any token will do.", r#""items:read""#),
         key("userinfo.status", "", "Status of a good answer, where a document prints another.", "201"),

@@ -5,6 +5,7 @@ use super::{Section, WITH_ACCOUNTS, key};
 pub(super) const AUTHORIZE: Section = Section {
     name: "authorize",
     needs: WITH_ACCOUNTS,
+    more: "",
     keys: &[
         key(
             "authorize.response_type_optional",
@@ -76,6 +77,7 @@ pub(super) const AUTHORIZE: Section = Section {
 pub(super) const TOKEN: Section = Section {
     name: "token",
     needs: &[],
+    more: "",
     keys: &[
         key("token.code_life", "", "Life of a code (RFC 6749 4.1.2). Programs redeem in a second.", r#""10min""#),
         key("token.access_life", "", "Life of an access token. RFC 6750 5.3 recommends an hour or less.", r#""2h""#),
@@ -168,6 +170,7 @@ pub(super) const TOKEN: Section = Section {
 pub(super) const POLICY: Section = Section {
     name: "policy",
     needs: &[("policy.teams", "true")],
+    more: "",
     keys: &[
         key(
             "policy.approvers",
@@ -228,6 +231,7 @@ pub(super) const POLICY: Section = Section {
 pub(super) const SCOPES: Section = Section {
     name: "scopes",
     needs: &[],
+    more: "\n[[scopes]]\nname = \"notes:read\"\nsentence = \"see your notes\"\ngroup = \"see\"\n",
     keys: &[
         key("scopes", "", "`[[scopes]]`, one for each word.", ""),
         key(

@@ -40,6 +40,8 @@ pub struct Section {
     pub name: &'static str,
     /// What must be set besides, so that its examples contradict nothing.
     needs: &'static [Pair],
+    /// The same, where it is a second one of a list.
+    more: &'static str,
     /// In the manual's order.
     pub keys: &'static [Key],
 }
@@ -92,7 +94,7 @@ impl Section {
     /// A profile in which every key of this section stands with its example.
     pub fn example(&self) -> String {
         let examples = self.keys.iter().filter(|key| !key.example.is_empty()).map(|key| (key.path, key.example));
-        written(SMALLEST.iter().chain(self.needs).copied().chain(examples))
+        written(SMALLEST.iter().chain(self.needs).copied().chain(examples)) + self.more
     }
 
     /// Two profiles that must mean the same: without the keys that have a default, and with each of these stated. Required
@@ -115,7 +117,7 @@ impl Section {
             is_value(&default).then_some((key.path, default))
         });
         let stated: Vec<(&str, String)> = plain.iter().cloned().chain(defaults).collect();
-        (written(plain), written(stated))
+        (written(plain) + self.more, written(stated) + self.more)
     }
 }
 
@@ -155,6 +157,12 @@ pub fn facts() -> AllFacts {
         }
     }
     all
+}
+
+/// What an absent key means: TOML, or words. `None`: there is no such key.
+pub fn default_of(path: &str) -> Option<String> {
+    let key = SECTIONS.iter().flat_map(|section| section.keys).find(|key| key.path == path)?;
+    Some(key.default_in(facts().get(path)?))
 }
 
 /// What the reference lacks, has too much, or says badly. Each line says what to do about it.

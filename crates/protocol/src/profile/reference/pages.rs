@@ -5,6 +5,7 @@ use super::{Section, key};
 pub(super) const PLATFORM: Section = Section {
     name: "platform",
     needs: &[],
+    more: "",
     keys: &[
         key("version", "", "The language's version: 1. A newer file is refused rather than half understood.", "1"),
         key("name", "", "What people read on every page.", r#""Acme""#),
@@ -14,6 +15,7 @@ pub(super) const PLATFORM: Section = Section {
 pub(super) const BRAND: Section = Section {
     name: "brand",
     needs: &[],
+    more: "",
     keys: &[
         key(
             "brand.accent",
@@ -48,6 +50,7 @@ pub(super) const BRAND: Section = Section {
 pub(super) const ENDPOINTS: Section = Section {
     name: "endpoints",
     needs: &[],
+    more: "",
     keys: &[
         key(
             "endpoints.authorize",

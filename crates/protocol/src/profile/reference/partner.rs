@@ -11,6 +11,7 @@ pub(super) const PARTNER: Section = Section {
         ("api.site_parameter", r#""site_id""#),
         ("partner.client_auth", r#""body""#),
     ],
+    more: "",
     keys: &[
         key(
             "partner.login_base",

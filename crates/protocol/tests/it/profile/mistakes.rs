@@ -3,7 +3,7 @@
 use super::{Problem, SMALL, lines, problems};
 
 /// (stands, instead, the place's text, message)
-type Mistake = (&'static str, &'static str, &'static str, &'static str);
+pub(super) type Mistake = (&'static str, &'static str, &'static str, &'static str);
 
 const KEYS_AND_TYPES: &[Mistake] = &[
     ("version = 1\n", "", "name", "`version` is missing"),
@@ -423,18 +423,24 @@ const SCOPES_AND_API: &[Mistake] = &[
 
 #[test]
 fn each_mistake_is_reported_with_its_place() {
-    for (stands, instead, place, message) in [KEYS_AND_TYPES, LIVES, PAGES_AND_POLICY, SCOPES_AND_API].concat() {
-        assert!(SMALL.contains(stands), "{stands}");
-        let text = SMALL.replacen(stands, instead, 1);
+    each(SMALL, &[KEYS_AND_TYPES, LIVES, PAGES_AND_POLICY, SCOPES_AND_API].concat());
+}
+
+/// Each alone in this good profile, and nothing else is reported.
+pub(super) fn each(good: &str, mistakes: &[Mistake]) {
+    assert_eq!(problems(good), []);
+    for (stands, instead, place, message) in mistakes {
+        assert!(good.contains(stands), "{stands}");
+        let text = good.replacen(stands, instead, 1);
         // Look for the place from where the texts begin to differ, unless it stands before.
-        let changed = SMALL.find(stands).filter(|from| text[*from..].contains(place)).unwrap_or(0);
+        let changed = good.find(stands).filter(|from| text[*from..].contains(place)).unwrap_or(0);
         let at = changed + text[changed..].find(place).unwrap_or_else(|| panic!("{place}"));
         let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
         let line = text[..at].matches('\n').count() + 1;
         // A key that is missing at the top is reported at the beginning of the file.
         let (line, at) =
-            if message.starts_with("`version` is missing") || place == "version" { (1, start) } else { (line, at) };
-        let expected = vec![Problem { line, column: at - start + 1, message: message.to_owned() }];
+            if message.starts_with("`version` is missing") || *place == "version" { (1, start) } else { (line, at) };
+        let expected = vec![Problem { line, column: at - start + 1, message: (*message).to_owned() }];
         let found = problems(&text);
         assert_eq!(found, expected, "\n{instead}\n{}", lines(&found));
     }

@@ -85,6 +85,8 @@ pub struct VisitOver {
     pub title: &'static str,
     /// The refusal.
     pub problem: Problem,
+    /// The same address without the token: a visit may last still.
+    pub again: String,
 }
 
 /// An account in its developer's list.

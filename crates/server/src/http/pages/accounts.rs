@@ -11,7 +11,7 @@ use http::request::Parts;
 use super::account_views::{Account, AccountFields, AccountRow, Accounts};
 use super::browser::{Visitor, same_origin};
 use super::views::Problem;
-use super::{FormEnds, card, form, frame_of, page, path_part, problem, refused, sign_in, signed_in, words};
+use super::{FormEnds, card, form, page, path_part, problem, refused, sign_in, signed_frame, signed_in, words};
 use crate::flows::accounts::{Keeper, Listed};
 use crate::flows::authorize::Shown;
 use crate::flows::mini_app;
@@ -55,10 +55,6 @@ impl Here {
         let owned = self.who.owns(fields.require("token")?, &self.deed(what));
         if owned { Ok(()) } else { Err(Reason::FormForeign.refuse()) }
     }
-
-    fn frame(&self, edge: &Shared, parts: &Parts) -> super::views::Frame {
-        super::views::Frame { person: Some(words::name(&self.who.person.email)), ..frame_of(edge, parts) }
-    }
 }
 
 /// GET: the list; `?after=N` for the next page.
@@ -66,7 +62,8 @@ pub async fn list(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let answered = async {
         let Some(here) = Here::of(&edge, &parts, 1).await? else { return Ok(sign_in_first(&edge, &parts)) };
-        let fresh = AccountFields { timezone: "UTC".to_owned(), currency: "USD".to_owned(), ..AccountFields::default() };
+        let fresh =
+            AccountFields { timezone: "UTC".to_owned(), currency: "USD".to_owned(), ..AccountFields::default() };
         listed(&edge, &parts, &here, fresh, None).await
     };
     answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))
@@ -102,7 +99,7 @@ pub async fn show(State(edge): State<Edge>, request: Request) -> Response {
         let one = here.keeper.numbered(&edge.node, number(&parts, 0)?).await?;
         let stands = AccountFields {
             id: one.account.external_id.clone(),
-            name: one.account.name.clone(),
+            name: words::paragraph(&one.account.name),
             timezone: one.account.timezone.clone(),
             currency: one.account.currency.clone(),
         };
@@ -186,7 +183,7 @@ fn wrong(refusal: &Refusal) -> Problem {
 }
 
 fn typed(fields: &Params) -> AccountFields {
-    let text = |name| fields.get(name).ok().flatten().unwrap_or_default().to_owned();
+    let text = |name| words::paragraph(fields.get(name).ok().flatten().unwrap_or_default());
     AccountFields {
         id: text(field::ACCOUNT),
         name: text(field::NAME),
@@ -221,7 +218,7 @@ async fn listed(
     let app = &here.keeper.app;
     let kind = if problem.is_some() { Kind::Refused(Reason::AccountFieldsWrong) } else { Kind::Ok };
     let view = Accounts {
-        frame: here.frame(edge, parts),
+        frame: signed_frame(edge, parts, &here.who),
         app: card(app, &edge.node.profile),
         app_path: format!("{}/{}", edge.node.profile.endpoints.apps, app.id),
         id_word: edge.node.profile.registration.id_word.clone(),
@@ -254,7 +251,7 @@ fn shown(
     let kind = if problem.is_some() { Kind::Refused(Reason::AccountFieldsWrong) } else { Kind::Ok };
     let row = row(edge, here, one);
     let view = Account {
-        frame: here.frame(edge, parts),
+        frame: signed_frame(edge, parts, &here.who),
         app: card(&here.keeper.app, &edge.node.profile),
         client_id: here.keeper.app.client_id.clone(),
         list: here.list.clone(),

@@ -1,6 +1,7 @@
 //! The pages of apps: the list, one of them, and what can be done with it. The form stands in `apps/form.rs`. Whose they
 //! are, and what may be done, is the flow's question.
 
+mod facts;
 mod form;
 pub mod samples;
 mod sent;
@@ -9,21 +10,19 @@ pub mod views;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use causeway_protocol::profile::Profile;
-use causeway_protocol::records::{App, AppStatus, ClientKind, Visibility};
-use causeway_protocol::{AppId, Reason, Refusal, ScopeSet};
+use causeway_protocol::records::{App, AppStatus, ClientKind};
+use causeway_protocol::{AppId, Reason, Refusal};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 
 pub use form::{create, edit, fill, new};
 
+use self::facts::{facts, reach, state, trail, whose};
 use self::sent::Sent;
-use self::views::{AppFacts, AppSecret, Apps, OneApp, Review, Row, Trail};
+use self::views::{AppSecret, Apps, OneApp, Review, Row};
 use super::browser::{Visitor, same_origin};
-use super::consent::permissions;
 use super::refused::support;
-use super::views::Health;
 use super::{FormEnds, card, page, path_part, refused, sign_in, signed_frame, signed_in, words};
 use crate::flows::apps::{self, Not, Registrar, Verdict, state_of};
 use crate::flows::authorize::Shown;
@@ -48,7 +47,9 @@ async fn visit(edge: &Shared, parts: &Parts) -> Result<Visit, Response> {
     };
     match answered.await {
         Ok(Some(visit)) => Ok(visit),
-        Ok(None) => Err(sign_in::ask(edge, parts, None, None, sign_in::Tried { then_apps: true, ..Default::default() })),
+        Ok(None) => {
+            Err(sign_in::ask(edge, parts, None, None, sign_in::Tried { then_apps: true, ..Default::default() }))
+        }
         Err(refusal) => Err(refused::page(edge, parts, refusal)),
     }
 }
@@ -261,77 +262,6 @@ fn back_to_app(edge: &Shared, parts: &Parts, mut shown: Shown) -> Shown {
         shown.again = Some(format!("{}/{id}", edge.node.profile.endpoints.apps));
     }
     shown
-}
-
-fn trail(profile: &Profile) -> Trail {
-    let mut places: Vec<String> = profile.registration.title.split(" > ").map(|place| place.trim().to_owned()).collect();
-    let title = places.pop().unwrap_or_default();
-    Trail { title, places, path: profile.endpoints.apps.clone() }
-}
-
-fn whose(registrar: &Registrar, profile: &Profile) -> String {
-    match &registrar.home {
-        _ if registrar.is_staff() => format!("Every app that is registered with {}.", profile.name),
-        Some(home) => format!("Apps that {} makes, and that people connect to {}.", words::name(&home.name), profile.name),
-        None => format!("Apps that you make, and that people connect to {}.", profile.name),
-    }
-}
-
-/// Who can connect an app.
-async fn reach(edge: &Shared, app: &App) -> String {
-    match app.visibility {
-        Visibility::Public => "Any customer".to_owned(),
-        Visibility::Private(owner) => match edge.node.held.customer(owner, &edge.node).await {
-            Ok(Some(customer)) => format!("Only {}", words::name(&customer.name)),
-            _ => "Only its own customer".to_owned(),
-        },
-    }
-}
-
-fn state(app: &App, profile: &Profile) -> Health {
-    match app.status {
-        AppStatus::Rejected => Health { look: "bad", word: "Rejected", why: "It was not approved, so nobody can connect it." },
-        _ if !app.active => Health {
-            look: "warn",
-            word: "Switched off",
-            why: "Nobody can connect it, and its calls are refused. Connections stay as they are meanwhile.",
-        },
-        AppStatus::Pending if app.home.is_some() => Health {
-            look: "warn",
-            word: "Waits for review",
-            why: "Until it is approved, only your own account can connect it.",
-        },
-        AppStatus::Pending => {
-            Health { look: "warn", word: "Waits for review", why: "Nobody can connect it until it is approved." }
-        }
-        AppStatus::Approved if app.redirect_uris.is_empty() => {
-            Health { look: "warn", word: "Incomplete", why: "It has no redirect URI yet, so nobody can connect it." }
-        }
-        AppStatus::Approved if app.scopes.is_empty() && !profile.scopes.is_empty() => {
-            Health { look: "warn", word: "Incomplete", why: "It has no permission yet, so nobody can connect it." }
-        }
-        AppStatus::Approved => Health { look: "good", word: "Ready", why: "" },
-    }
-}
-
-async fn facts(edge: &Shared, app: &App) -> AppFacts {
-    let profile = &edge.node.profile;
-    let rules = &profile.registration;
-    let scopes: ScopeSet = app.scopes;
-    AppFacts {
-        client_id: (rules.id_word.clone(), words::received(&app.client_id)),
-        kind: match app.kind {
-            ClientKind::Confidential => "Confidential: it runs on a server and keeps a secret",
-            ClientKind::Public => "Public: it runs on devices or in browsers, without a secret, and uses PKCE",
-        },
-        reach: reach(edge, app).await,
-        redirect_uris: app.redirect_uris.iter().map(|uri| words::address(uri)).collect(),
-        may: permissions(profile, &edge.node.held.scopes(), scopes),
-        link: (rules.link_word.clone(), words::address(&app.info_url)),
-        providers: app.providers.iter().map(|key| form::provider_name(key)).collect(),
-        accounts: profile.accounts.is_some().then(|| format!("{}/{}/accounts", profile.endpoints.apps, app.id)),
-        note: words::paragraph(&app.review_note),
-    }
 }
 
 /// The page that shows a secret. It is the answer to a POST, so it has no address, and no cache keeps it.

@@ -3,8 +3,9 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use causeway_protocol::profile::SubjectRule;
 use causeway_protocol::records::Customer;
-use causeway_protocol::{ConnectionId, CustomerId, Reason, ScopeSet};
+use causeway_protocol::{ConnectionId, CustomerId, Reason, ScopeSet, UserId};
 use http::request::Parts;
 
 use super::browser::{Visitor, same_origin};
@@ -113,6 +114,7 @@ pub async fn show(State(edge): State<Edge>, request: Request) -> Response {
             idle: words::length(life.idle.min(life.absolute)),
             absolute: words::length(life.absolute),
             token: who.token(&deed(listed.connection.id)),
+            personal: profile.policy.subject == SubjectRule::User,
         };
         Ok::<_, Shown>(page(Kind::Ok, &view, FormEnds::Here))
     };
@@ -175,7 +177,7 @@ fn row(edge: &Shared, cutter: &Cutter, listed: &Listed) -> Row {
         risky: [&may.see, &may.change, &may.stay].into_iter().flatten().any(|line| line.risky),
         may: in_short(&may),
         sites: sites(profile, &cutter.customer).title,
-        by: listed.by.as_ref().map_or_else(|| "somebody".to_owned(), |by| words::name(&by.email)),
+        by: listed.by.as_ref().map_or_else(|| by_nobody(listed), |by| words::name(&by.email)),
         since: Some(words::when(listed.connection.allowed_at, now)),
         used: listed.connection.last_used.map(|at| words::when(at, now)),
         health: health(listed.health),
@@ -198,6 +200,12 @@ fn in_short(may: &May) -> String {
         named.push(format!("{more} more"));
     }
     words::list(&named)
+}
+
+/// Where nobody signs in, whoever held the account's link.
+fn by_nobody(listed: &Listed) -> String {
+    let nobody = listed.connection.authorized_by == UserId::NOBODY;
+    if nobody { "the account’s user".to_owned() } else { "somebody".to_owned() }
 }
 
 fn health(health: connected::Health) -> Health {

@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use causeway_protocol::params::{Params, append_query};
 use causeway_protocol::{Reason, Refusal};
+use http::Method;
 use http::request::Parts;
 
 use super::account_views::{MiniApp, Offer, VisitOver};
@@ -29,6 +30,10 @@ pub async fn show(State(edge): State<Edge>, request: Request) -> Response {
         let query = Params::form(parts.uri.query().unwrap_or_default().as_bytes())?;
         let (app, account) = (query.get(APP)?.unwrap_or_default(), query.get(ACCOUNT)?.unwrap_or_default());
         if let Some(token) = query.get(TOKEN)? {
+            // Whoever only looks whether a link is alive (chat programs, mail scanners) must not use it up.
+            if parts.method == Method::HEAD {
+                return Err(Reason::MethodNotAllowed.refuse());
+            }
             let entered = mini_app::enter(&edge.node, app, account, token).await?;
             let cookie = visitor.enter(&entered.visit, entered.life);
             // The token is worth nothing any more, but it need not stand in the address either.
@@ -206,6 +211,9 @@ fn over(edge: &Shared, parts: &Parts, refusal: &Refusal) -> Response {
         Reason::AppNotAvailable | Reason::AccountNotFound | Reason::NoCustomer => "There is nothing here any more",
         _ => return refused::page(edge, parts, refusal.clone()),
     };
-    let view = VisitOver { frame: frame_of(edge, parts), title, problem: problem(refusal) };
+    let query = Params::form(parts.uri.query().unwrap_or_default().as_bytes()).unwrap_or_default();
+    let text = |name| query.get(name).ok().flatten().unwrap_or_default();
+    let again = home(edge, text(APP), text(ACCOUNT), &[]);
+    let view = VisitOver { frame: frame_of(edge, parts), title, problem: problem(refusal), again };
     page(Kind::Refused(refusal.reason), &view, FormEnds::Here)
 }

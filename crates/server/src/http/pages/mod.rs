@@ -5,15 +5,16 @@
 //! To add a page: a struct in `views`, a template in `templates/`, a sample in `samples`, a handler, a line in
 //! `router`.
 
-pub mod apps;
+pub mod account_samples;
 pub mod account_views;
 pub mod accounts;
+pub mod apps;
 pub mod authorize;
 pub mod browser;
 pub mod connected;
 pub mod consent;
-pub mod legacy;
 pub mod go_back;
+pub mod legacy;
 pub mod look;
 pub mod mini_app;
 pub mod oauth1;
@@ -43,6 +44,7 @@ use self::look::Look;
 use self::views::{AppCard, Frame, Problem, Tab};
 use super::reply::Kind;
 use super::{body, headers, reply};
+use crate::flows::connected as connected_apps;
 use crate::flows::session::{self, SignedIn};
 use crate::shared::{Edge, Shared};
 
@@ -58,7 +60,7 @@ pub async fn home(State(edge): State<Edge>, request: Request) -> Response {
 
 /// Where somebody arrives after signing in: at the apps that they connected, or at those that they make.
 fn landing<'a>(profile: &'a Profile, person: &Person, apps_first: bool) -> &'a str {
-    let connects = profile.policy.cutters.contains(&person.role);
+    let connects = connected_apps::may_look_after(profile, person);
     let makes = crate::flows::apps::may_register(profile, person);
     let paths = &profile.endpoints;
     if makes && (apps_first || !connects) { &paths.apps } else { &paths.connected_apps }
@@ -189,7 +191,7 @@ fn frame_of(edge: &Shared, parts: &Parts) -> Frame {
 fn signed_frame(edge: &Shared, parts: &Parts, who: &SignedIn) -> Frame {
     let (profile, person) = (&edge.node.profile, &who.person);
     let title = profile.registration.title.rsplit('>').next().unwrap_or_default().trim();
-    let connects = profile.policy.cutters.contains(&person.role);
+    let connects = connected_apps::may_look_after(profile, person);
     let all = [
         (connects, profile.endpoints.connected_apps.as_str(), "Connected apps"),
         (crate::flows::apps::may_register(profile, person), profile.endpoints.apps.as_str(), title),

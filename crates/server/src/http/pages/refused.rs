@@ -21,7 +21,9 @@ pub fn page(edge: &Shared, parts: &Parts, shown: impl Into<Shown>) -> Response {
     let apps = profile.endpoints.connected_apps.clone();
     let way = match (again, refusal.reason) {
         (Some(href), _) => Way { href, text: "Look at the request again" },
-        (None, Reason::NoSuchApp | Reason::TooManyApps) => Way { href: profile.endpoints.apps.clone(), text: "See the apps" },
+        (None, Reason::NoSuchApp | Reason::TooManyApps) => {
+            Way { href: profile.endpoints.apps.clone(), text: "See the apps" }
+        }
         (None, Reason::NoSuchConnection) => Way { href: apps, text: "See connected apps" },
         (None, Reason::NotAllowedHere | Reason::NoCustomer) => Way { href: "/sign-out".to_owned(), text: "Sign out" },
         (None, _) => Way { href: "/".to_owned(), text: "Go to your account" },

@@ -37,6 +37,8 @@ pub fn all(profile: &Profile) -> Vec<Sample> {
     pages.extend(kind.oauth1());
     pages.extend(kind.legacy());
     pages.extend(kind.apps(kind.app()).all());
+    pages.extend(kind.accounts(kind.app()).kind());
+    pages.extend(cruel.accounts(cruel.card(cruel.names.app, false)).hostile());
     pages.extend(cruel.hostile());
     pages.extend(cruel.apps(cruel.card(cruel.names.app, false)).hostile());
     pages.extend(cruel.oauth1().into_iter().skip(1).take(1).map(|(_, html)| ("oauth1-consent-hostile", html)));
@@ -186,6 +188,20 @@ impl Maker<'_> {
         Consent { wants, choices, own: true, sites: Vec::new(), sites_title: String::new(), ..consent }
     }
 
+    /// Where nobody signs in.
+    fn consent_of_account(&self) -> Consent {
+        let customer = words::name(self.names.customer);
+        Consent {
+            wants: format!("stay connected to {customer}"),
+            person: customer,
+            account: "example-user-account".to_owned(),
+            role: "",
+            sites_title: String::new(),
+            sites: Vec::new(),
+            ..self.consent(self.app(), self.may(1))
+        }
+    }
+
     fn hindered(&self, title: &'static str, reason: Reason) -> Hindered {
         Hindered {
             frame: self.frame(),
@@ -202,6 +218,7 @@ impl Maker<'_> {
     fn asked(&self) -> Vec<Sample> {
         vec![
             ("consent", render(&self.consent(self.app(), self.may(2)))),
+            ("consent-account", render(&self.consent_of_account())),
             ("consent-unverified", render(&self.consent(self.young(), self.may(1)))),
             ("consent-choose", render(&self.choosing(self.consent(self.app(), self.may(2))))),
             ("hindered", render(&self.hindered("An administrator has to do this", Reason::NotApprover))),
@@ -278,6 +295,7 @@ impl Maker<'_> {
             idle: words::length(self.profile.token.refresh_life.idle),
             absolute: words::length(self.profile.token.refresh_life.absolute),
             token: "dG9rZW4".to_owned(),
+            personal: false,
         }
     }
 
@@ -354,8 +372,7 @@ impl Maker<'_> {
             title: "The application may connect",
             verifier: Some("7K2M9QX4T0AB".to_owned()),
         };
-        let sign_in =
-            SignIn { frame: self.frame(), oauth_token: Some("AbCd".repeat(8)), ..SignIn::default() };
+        let sign_in = SignIn { frame: self.frame(), oauth_token: Some("AbCd".repeat(8)), ..SignIn::default() };
         vec![
             ("oauth1-sign-in", render(&sign_in)),
             ("oauth1-consent", render(&asked())),
@@ -370,6 +387,12 @@ impl Maker<'_> {
         let frame = Frame { tabs: vec![tab("Connected apps", false), tab("OAuth apps", true)], ..self.signed_frame() };
         let customer = words::name(self.names.customer);
         super::apps::samples::Given { profile: self.profile, frame, app, customer, may: self.may(2) }
+    }
+
+    fn accounts(&self, app: AppCard) -> super::account_samples::Given<'_> {
+        let (frame, signed) = (self.frame(), self.signed_frame());
+        let name = self.names.customer;
+        super::account_samples::Given { profile: self.profile, frame, signed, app, name, since: at(86_400 * 3) }
     }
 
     fn hostile(&self) -> Vec<Sample> {

@@ -12,7 +12,8 @@ use http::request::Parts;
 use super::browser::{Visitor, same_origin};
 use super::views::{SignIn, SignOut};
 use super::{
-    FormEnds, authorize as authorize_page, card, form, frame_of, landing, oauth1, page, problem, refused, signed_in, with_cookie, words,
+    FormEnds, authorize as authorize_page, card, form, frame_of, landing, oauth1, page, problem, refused, signed_in,
+    with_cookie, words,
 };
 use crate::flows::authorize::{self, Shown, SignInFirst};
 use crate::flows::passwords::{self, Denied, MAX_EMAIL};
@@ -107,7 +108,8 @@ pub async fn submit(State(edge): State<Edge>, request: Request) -> Response {
             Ok(entered) => entered,
             Err(denied) => {
                 let first = pending.as_ref().map(|pending| authorize::sign_in_first(&edge.node, pending));
-                let tried = Tried { email: email.to_owned(), denied: Some(denied), notice: None, then_apps, oauth_token };
+                let tried =
+                    Tried { email: email.to_owned(), denied: Some(denied), notice: None, then_apps, oauth_token };
                 return Ok::<_, Shown>(ask(&edge, &parts, first, None, tried));
             }
         };

@@ -368,6 +368,8 @@ pub struct Connection {
     pub absolute: String,
     /// Binds the button to this session and this connection.
     pub token: String,
+    /// It is one person's, not everybody's of the customer.
+    pub personal: bool,
 }
 
 /// Asks before signing out.

@@ -124,7 +124,8 @@ fn authorization(call: &Call) -> String {
 async fn o1_05_the_version_and_the_realm_may_be_left_out_or_said() {
     let platform = start().await;
     let by = Signer::of(HARBOR);
-    let header = by.header(&platform, "GET", "/v1/sites", None).replacen("OAuth ", "OAuth realm=\"any, \\\"thing\\\"\", ", 1);
+    let header =
+        by.header(&platform, "GET", "/v1/sites", None).replacen("OAuth ", "OAuth realm=\"any, \\\"thing\\\"\", ", 1);
     assert_eq!(platform.at_api(Call::get("/v1/sites").header("Authorization", &header)).await.status, 200);
     // Signed without a version: the pairs of another client.
     let mut pairs = by.pairs(&platform, "GET", "/v1/sites", &[]);

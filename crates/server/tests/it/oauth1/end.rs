@@ -5,6 +5,7 @@ use causeway_protocol::profile::BrownOut;
 use causeway_protocol::records::Act;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{Change, UnixTime};
+use causeway_server::config::{Given, resolve};
 use causeway_server::jobs;
 use causeway_storage::{Page, Store};
 use causeway_testkit::actors::ACME;
@@ -92,7 +93,8 @@ async fn tsm_17_it_stops_to_the_second_and_says_where_to_go() {
     let (key, secret) = HARBOR;
     platform.clock.advance(Seconds(1));
     let mut answers = Vec::new();
-    for by in [Signer::of(HARBOR), Signer::of((key, "wrong")), Signer::of(("nobody", secret)), Signer::of(HARBOR).off(-900)]
+    for by in
+        [Signer::of(HARBOR), Signer::of((key, "wrong")), Signer::of(("nobody", secret)), Signer::of(HARBOR).off(-900)]
     {
         let reply = by.get(&platform, LEADS).await;
         assert_eq!((reply.status, reply.refusal()), (401, 1004), "{}", reply.text());
@@ -227,4 +229,26 @@ async fn tsm_17_the_operator_and_the_seed_can_move_the_dates() {
     assert_eq!(Signer::of(HARBOR).get(&platform, LEADS).await.status, 200);
     platform.clock.jump_to(NOON + Seconds(20));
     assert_eq!(Signer::of(HARBOR).get(&platform, LEADS).await.refusal(), 1004, "the seed beats the profile");
+}
+
+#[test]
+fn tsm_17_the_dates_are_settings() {
+    let problems = |profile: &str, name: &'static str, value: &str| {
+        let mut given = Given::default();
+        given.push("profile", profile);
+        given.push("data", "/nowhere");
+        given.push(name, value);
+        resolve(given, Given::default()).map(|serve| serve.settings.legacy)
+    };
+    let good = problems("tripleseat", "oauth1_ends", "2036-07-01T00:00:00Z").expect("good");
+    assert_eq!((good.oauth1_ends, good.exchange_ends), (Some(UnixTime(2_098_483_200)), None));
+    let good = problems("tripleseat", "oauth1_exchange_ends", "2036-07-01T02:00:00+02:00").expect("good");
+    assert_eq!((good.oauth1_ends, good.exchange_ends), (None, Some(UnixTime(2_098_483_200))));
+    for wrong in ["soon", "2036-07-01", "2036-07-01T00:00:00", "\"2036\"", "2036-07-01T00:00:00Z\nx = 1", "1 # x", "7"]
+    {
+        let told = problems("tripleseat", "oauth1_ends", wrong).expect_err("wrong");
+        assert!(told.len() == 1 && told[0].contains("not a date and time with its offset"), "{told:?}");
+    }
+    let told = problems("default", "oauth1_ends", "2036-07-01T00:00:00Z").expect_err("wrong");
+    assert_eq!(told, ["oauth1_ends means nothing: this profile has no [oauth1]"]);
 }

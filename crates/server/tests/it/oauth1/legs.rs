@@ -103,7 +103,11 @@ async fn tsm_15_three_legs_with_a_callback_and_a_verifier() {
     let call = Call::post(&format!("/admin/people/{OLIVIA}/state")).body("application/json", "{\"active\": false}");
     assert!(platform.at_admin(call).await.status < 300);
     assert_eq!(by.get(&platform, "/v1/leads?site_id=2101").await.refusal(), 1003, "{}", person.id);
-    assert_eq!(Signer::of(HARBOR).get(&platform, "/v1/leads?site_id=2101").await.status, 200, "the pair's own calls go on");
+    assert_eq!(
+        Signer::of(HARBOR).get(&platform, "/v1/leads?site_id=2101").await.status,
+        200,
+        "the pair's own calls go on"
+    );
 }
 
 #[tokio::test]
@@ -181,6 +185,7 @@ async fn o1_12_request_tokens_are_single_use_short_and_the_consumers_own() {
         Signer::of(KETTLE).token((token, secret)).with("oauth_verifier", &verifier),
         Signer::of(HARBOR).token((token, "wrong")).with("oauth_verifier", &verifier),
         Signer::of(HARBOR).token(("nobody", secret)).with("oauth_verifier", &verifier),
+        Signer::of(HARBOR).token(("nobody", "")).with("oauth_verifier", &verifier),
     ] {
         let reply = by.post(&platform, ACCESS).await;
         assert_eq!((reply.status, reply.refusal()), (401, 1003), "{}", reply.text());
@@ -198,7 +203,7 @@ async fn o1_12_request_tokens_are_single_use_short_and_the_consumers_own() {
     let later = request(&platform, Some("oob")).await;
     let page = answer(&platform, OLIVIA, &later.0, "Allow").await;
     let verifier = page.html.split("<code>").nth(1).unwrap().split("</code>").next().unwrap().to_owned();
-    platform.clock.advance(TEMPORARY_LIFE - Seconds(1));
+    platform.clock.advance(Seconds(TEMPORARY_LIFE.0 - 1));
     assert_eq!(access(&platform, &later, Some("x")).await.refusal(), 1008, "still there");
     platform.clock.advance(Seconds(1));
     assert_eq!(access(&platform, &later, Some(&verifier)).await.refusal(), 1003);
@@ -274,7 +279,9 @@ async fn o1_12_a_no_leads_back_and_gives_nothing() {
 #[tokio::test]
 async fn o1_12_a_callback_that_nobody_should_be_sent_to_is_refused() {
     let platform = start().await;
-    for callback in ["javascript:alert(1)", "http://acme.example/cb", "https://user@evil.example/", "//evil.example", "x"] {
+    for callback in
+        ["javascript:alert(1)", "http://acme.example/cb", "https://user@evil.example/", "//evil.example", "x"]
+    {
         let reply = Signer::of(HARBOR).with("oauth_callback", callback).post(&platform, REQUEST).await;
         assert_eq!((reply.status, reply.refusal()), (400, 1007), "{callback}: {}", reply.text());
     }
@@ -304,4 +311,18 @@ async fn o1_07_the_two_endpoints_refuse_as_calls_do() {
     let body = by().parameters(&platform, "POST", REQUEST, &[]);
     let reply = platform.at_api(Call::post(REQUEST).body("application/x-www-form-urlencoded", body)).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+#[tokio::test]
+async fn tsm_15_one_listener_serves_all_three_legs() {
+    let platform = builder().tune(|settings| settings.listen.truncate(1)).start().await;
+    equip(&platform).await;
+    assert_eq!(platform.login(), platform.api());
+    let by = Signer::of(HARBOR).with("oauth_callback", "oob");
+    let reply = platform.at_login(by.call(&platform, "POST", REQUEST, None)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let page = Browser::new().open(&platform, &address(&said(&reply, "oauth_token"))).await;
+    assert_eq!(page.buttons(), ["Sign in"]);
+    let call = Signer::of(HARBOR).call(&platform, "GET", "/v1/sites", None);
+    assert_eq!(platform.at_login(call).await.status, 200);
 }

@@ -60,7 +60,8 @@ pub(crate) async fn equip(platform: &Platform) {
 async fn add(platform: &Platform, customer: &str, (key, secret): Pair, active: bool, token: Option<Pair>) {
     let node = &platform.edge.node;
     let customer = node.store.customer_by_external(customer).await.unwrap().expect("the seed has this customer").id;
-    let act = || Act { at: node.now(), actor: "test".into(), verb: "consumer.put", subject: None, detail: String::new() };
+    let act =
+        || Act { at: node.now(), actor: "test".into(), verb: "consumer.put", subject: None, detail: String::new() };
     let secret = seal(node, key, secret);
     let consumer = Consumer { id: ConsumerId(0), customer, key: key.to_owned(), secret, active };
     platform.apply(Change::PutConsumer(consumer, act())).await;

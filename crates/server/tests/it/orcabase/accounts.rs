@@ -136,7 +136,9 @@ async fn orc_12_the_dashboard_lists_accounts_and_shows_the_client_id() {
     let page = dashboard(&platform).await;
     let text = page.text();
     assert_eq!(page.reply.status, 200, "{text}");
-    for part in ["Accounts", EXAMPLE.id, ACCOUNT, "Example User", "second-user", "Second User", "Auth Status", "Offline"] {
+    for part in
+        ["Accounts", EXAMPLE.id, ACCOUNT, "Example User", "second-user", "Second User", "Auth Status", "Offline"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("user-of-other") && !text.contains("Online"), "{text}");
@@ -162,7 +164,8 @@ async fn orc_02_the_dashboard_adds_edits_and_deletes_by_hand() {
     let mut browser = Browser::of(&platform, DEV).await;
     let list = EXAMPLE.accounts_page(&platform);
     let page = browser.open(&platform, &list).await;
-    let typed = [("accountId", "by-hand"), ("accountName", "By Hand"), ("timezone", "Europe/Nowhere"), ("currency", "EUR")];
+    let typed =
+        [("accountId", "by-hand"), ("accountName", "By Hand"), ("timezone", "Europe/Nowhere"), ("currency", "EUR")];
     let again = browser.press(&platform, &page, "Add the account", &typed).await;
     assert_eq!((again.reply.status, again.refusal()), (400, 1100), "{}", again.text());
     assert!(again.html.contains("value=\"by-hand\"") && again.text().contains("Time zone is not"), "{}", again.text());

@@ -60,7 +60,10 @@ async fn refused_first(platform: &Platform, link: &str, number: u16, error: &str
     assert_eq!(page.buttons(), ["Back to the app"], "{link}");
     let back = browser.press(platform, &page, "Back to the app", &[]).await;
     assert_eq!(back.reply.status, 303, "{link}: {}", back.text());
-    assert_eq!((parameter(back.location(), "error"), parameter(back.location(), "code")), (error.into(), String::new()));
+    assert_eq!(
+        (parameter(back.location(), "error"), parameter(back.location(), "code")),
+        (error.into(), String::new())
+    );
     assert_eq!(platform.rows("connections").await, 0, "{link}");
 }
 
@@ -76,7 +79,10 @@ async fn orc_04_a_missing_unknown_or_foreign_account_is_refused_with_no_code() {
     assert_eq!(Browser::new().open(&platform, &link).await.reply.status, 200);
     refused_first(&platform, &EXAMPLE.link(ACCOUNT, &[("account-id", "second-user")]), 102, "invalid_request").await;
     // Nothing is redirected while the app or its address is not proven (CORE-04).
-    for link in [EXAMPLE.link(ACCOUNT, &[("client_id", "x")]), EXAMPLE.link(ACCOUNT, &[("redirect_uri", "https://evil.example")])] {
+    for link in [
+        EXAMPLE.link(ACCOUNT, &[("client_id", "x")]),
+        EXAMPLE.link(ACCOUNT, &[("redirect_uri", "https://evil.example")]),
+    ] {
         let page = Browser::new().open(&platform, &link).await;
         assert_eq!((page.reply.status, page.location(), page.buttons().len()), (400, "", 0), "{}", page.text());
     }
@@ -102,7 +108,8 @@ async fn orc_05_both_scopes_and_a_state_are_required() {
     for state in ["", "short", "1234567"] {
         refused_first(&platform, &EXAMPLE.link(ACCOUNT, &[("state", state)]), 307, "invalid_request").await;
     }
-    refused_first(&platform, &EXAMPLE.link(ACCOUNT, &[("scope", "offline_access offline more")]), 305, "invalid_scope").await;
+    refused_first(&platform, &EXAMPLE.link(ACCOUNT, &[("scope", "offline_access offline more")]), 305, "invalid_scope")
+        .await;
     let plus = EXAMPLE.link(ACCOUNT, &[]).replace("offline_access+offline", "offline%20offline_access");
     assert_eq!(Browser::new().open(&platform, &plus).await.reply.status, 200, "in any order, however encoded");
 }
@@ -192,10 +199,13 @@ async fn orc_08_each_refresh_gives_thirty_days_from_then() {
 #[tokio::test]
 async fn orc_09_the_token_reaches_only_its_account() {
     let platform = start().await;
+    let by_key = platform.at_api(Call::get(&format!("{API}/orders")).header("x-api-key", EXAMPLE.key)).await;
+    assert_eq!(by_key.status, 401, "an app's key registers accounts, it reaches nobody's data: {}", by_key.text());
     for (app, account, id) in [(&EXAMPLE, ACCOUNT, 1), (&EXAMPLE, "second-user", 2), (&OTHER, "user-of-other", 3)] {
         let pair = app.connect(&platform, account).await;
         let orders = platform.at_api(Call::get(&format!("{API}/orders")).bearer(&pair.access)).await;
-        let ids: Vec<i64> = orders.json()["data"].as_array().into_iter().flatten().filter_map(|one| one["id"].as_i64()).collect();
+        let ids: Vec<i64> =
+            orders.json()["data"].as_array().into_iter().flatten().filter_map(|one| one["id"].as_i64()).collect();
         assert_eq!(ids, [id], "{account}: {}", orders.text());
         // No parameter leads elsewhere.
         let other = format!("{API}/orders?account_id=second-user&accountId=user-of-other");

@@ -24,6 +24,7 @@ impl World {
             profile: profile::shipped("tripleseat").expect("shipped"),
             login_url: provider.login().to_owned(),
             api_url: provider.api().to_owned(),
+            token_url: None,
             issuer: provider.login().to_owned(),
             client_id: ACME.client_id.to_owned(),
             client_secret: ACME.secret.map(Secret::new),
@@ -83,12 +84,16 @@ async fn orc_11_the_token_signs_in_once_and_lists_the_providers() {
     let platform = &world.orcabase;
     let token = EXAMPLE.token(platform, ACCOUNT).await;
     let link = EXAMPLE.mini_app(ACCOUNT, &token);
+    assert_eq!(platform.at_login(Call::new("HEAD", &link)).await.status, 405, "a look does not use it up");
     let mut browser = Browser::new();
     let entered = browser.open(platform, &link).await;
     assert_eq!(entered.reply.status, 303, "{}", entered.text());
     assert!(!entered.location().contains("token"), "{}", entered.location());
     let cookie = entered.reply.header("set-cookie");
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Max-Age=3600"), "{cookie}");
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Max-Age=3600"),
+        "{cookie}"
+    );
     let page = browser.open(platform, entered.location()).await;
     let text = page.text();
     for part in ["Integrations", "Example App", "Example User", ACCOUNT, "Tripleseat", "Not connected", "Connect"] {

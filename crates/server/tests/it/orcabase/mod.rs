@@ -4,6 +4,7 @@
 mod accounts;
 mod connect;
 mod mini_app;
+mod register;
 
 use causeway_protocol::profile::{self, AccountProof};
 use causeway_testkit::actors::Pair;

@@ -25,7 +25,11 @@ pub async fn new(State(edge): State<Edge>, request: Request) -> Response {
     match visit(&edge, &parts).await {
         Ok(visit) => {
             let required = edge.node.profile.authorize.required_scopes.clone();
-            let wish = Wish { scopes: required, private: visit.registrar.may_keep_private(&edge.node.profile), ..Wish::default() };
+            let wish = Wish {
+                scopes: required,
+                private: visit.registrar.may_keep_private(&edge.node.profile),
+                ..Wish::default()
+            };
             page(Kind::Ok, &empty_form(&edge, &parts, &visit, &wish), FormEnds::Here)
         }
         Err(reply) => reply,
@@ -57,7 +61,11 @@ pub async fn create(State(edge): State<Edge>, request: Request) -> Response {
                 let heading = format!("{} was registered before", words::name(&app.name));
                 let says = "This form was sent already: no second app was made. Its secret was shown then, and is not \
                             shown again. If you did not keep it, make a new one on the app’s page.";
-                let says = if app.kind == ClientKind::Public { "This form was sent already: no second app was made." } else { says };
+                let says = if app.kind == ClientKind::Public {
+                    "This form was sent already: no second app was made."
+                } else {
+                    says
+                };
                 let view = shown_once(&edge, &parts, &visit, &app, heading, None, says.to_owned());
                 Ok(page(Kind::Ok, &view, FormEnds::Here))
             }
@@ -179,7 +187,7 @@ fn filled_form(edge: &Shared, parts: &Parts, visit: &Visit, app: &App, wish: &Wi
             (Registration::Review, AppStatus::Rejected) if !visit.registrar.is_staff() => {
                 "Saving asks for another review."
             }
-            _ => "It counts at once.",
+            _ => "What you change counts at once.",
         },
         ..form_for(edge, parts, visit, wish)
     }
@@ -210,7 +218,11 @@ fn form_for(edge: &Shared, parts: &Parts, visit: &Visit, wish: &Wish) -> AppForm
         link_word: rules.link_word.clone(),
         redirect_uris: wish.redirect_uris.clone(),
         most_uris: rules.redirect_uris,
-        customer: visit.registrar.home.as_ref().map_or_else(|| "its own customer".to_owned(), |home| words::name(&home.name)),
+        customer: visit
+            .registrar
+            .home
+            .as_ref()
+            .map_or_else(|| "its own customer".to_owned(), |home| words::name(&home.name)),
         scopes: scopes.collect(),
         providers: providers.collect(),
         asks_logo: rules.logo,

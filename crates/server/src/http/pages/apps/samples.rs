@@ -43,7 +43,11 @@ impl Given<'_> {
     }
 
     fn waits(&self) -> Health {
-        Health { look: "warn", word: "Waits for review", why: "Until it is approved, only your own account can connect it." }
+        Health {
+            look: "warn",
+            word: "Waits for review",
+            why: "Until it is approved, only the account that made it can connect it.",
+        }
     }
 
     fn list(&self) -> Apps {
@@ -77,7 +81,8 @@ impl Given<'_> {
             risky: word.risky,
             chosen: n % 2 == 1,
         });
-        let provider = |name: &str, chosen| Choice { value: name.to_owned(), sentence: name.to_owned(), risky: false, chosen };
+        let provider =
+            |name: &str, chosen| Choice { value: name.to_owned(), sentence: name.to_owned(), risky: false, chosen };
         AppForm {
             frame: self.frame.clone(),
             trail: self.trail(),
@@ -111,8 +116,14 @@ impl Given<'_> {
             logo_of: Some(self.app.clone()),
             problems: vec![
                 says(Field::Name, "A name has at most 80 characters."),
-                says(Field::Link, "This must be a whole address such as https://app.example, of at most 500 characters."),
-                says(Field::RedirectUris, "http://app.example/cb must begin with https: only addresses of this computer may do without."),
+                says(
+                    Field::Link,
+                    "This must be a whole address such as https://app.example, of at most 500 characters.",
+                ),
+                says(
+                    Field::RedirectUris,
+                    "http://app.example/cb must begin with https: only addresses of this computer may do without.",
+                ),
                 (Field::RedirectUris, format!("{} is not a whole address.", self.app.name)),
                 says(Field::Scopes, "Choose at least one permission: an app without any could be granted nothing."),
                 says(Field::Logo, "The image is larger than 64 KiB."),
@@ -174,7 +185,10 @@ impl Given<'_> {
             href: self.href(),
             id_word: self.profile.registration.id_word.clone(),
             client_id: self.id(),
-            secret: Some(format!("{}-not-a-secret-only-a-sample-of-one-0123456789", self.profile.token.prefixes.secret)),
+            secret: Some(format!(
+                "{}-not-a-secret-only-a-sample-of-one-0123456789",
+                self.profile.token.prefixes.secret
+            )),
             says: "It can be connected from now on.".to_owned(),
         }
     }
@@ -187,7 +201,11 @@ impl Given<'_> {
         let off = OneApp {
             active: false,
             switch_token: None,
-            state: Health { look: "warn", word: "Switched off", why: "Nobody can connect it, and its calls are refused." },
+            state: Health {
+                look: "warn",
+                word: "Switched off",
+                why: "Nobody can connect it, and its calls are refused.",
+            },
             ..self.one()
         };
         let again = AppSecret { secret: None, ..self.secret() };
