@@ -105,6 +105,11 @@ export class Window {
     await this.press(SAYS.signIn)
   }
 
+  /** Opens what is folded under these words. */
+  async unfold(words, within) {
+    await this.page.locator(`${within} summary`, { hasText: words }).first().click()
+  }
+
   /** Signs in where the page asks for it: somebody may be in already. */
   async signInIfAsked(who) {
     if ((await this.page.locator('input[type=password]').count()) > 0) await this.signIn(who)

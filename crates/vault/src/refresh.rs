@@ -45,15 +45,19 @@ impl Vault {
     /// Renews every connection whose time has come, and ends those whose time is over. Answers how many were renewed;
     /// failures are retried at the next call.
     pub async fn renew_due(&self) -> Result<usize, Refusal> {
-        let mut renewed = 0;
-        for connection in self.connections().await? {
-            let over = connection.access_is_over(self.now()) && connection.refresh_is_over(self.now());
-            let due = connection.status == Status::Connected && (over || self.0.is_due(&connection));
-            if due && self.0.renew(connection.id, connection.generation, Why::Early).await.is_ok() {
-                renewed += 1;
+        let (mut renewed, mut after) = (0, 0);
+        loop {
+            let page = self.connections_after(after).await?;
+            let Some(last) = page.last() else { return Ok(renewed) };
+            after = last.id;
+            for connection in page {
+                let over = connection.access_is_over(self.now()) && connection.refresh_is_over(self.now());
+                let due = connection.status == Status::Connected && (over || self.0.is_due(&connection));
+                if due && self.0.renew(connection.id, connection.generation, Why::Early).await.is_ok() {
+                    renewed += 1;
+                }
             }
         }
-        Ok(renewed)
     }
 
     /// Keeps all connections fresh until dropped: looks every half minute.

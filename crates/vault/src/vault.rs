@@ -92,6 +92,9 @@ impl std::fmt::Debug for Vault {
     }
 }
 
+/// No list of connections is longer.
+pub const PAGE: u32 = 500;
+
 impl Vault {
     /// Opens or makes the vault in a directory that exists. Problems: one clear line each.
     pub fn open(
@@ -151,10 +154,16 @@ impl Vault {
         self.0.clock.now()
     }
 
-    /// All connections, those included that need a person.
+    /// The first [`PAGE`] connections, those included that need a person. Whoever may have more goes on with
+    /// [`Vault::connections_after`].
     pub async fn connections(&self) -> Result<Vec<Connection>, Refusal> {
-        let all = self.0.store.connections().await?;
-        Ok(all.into_iter().map(|connection| self.0.seen(connection)).collect())
+        self.connections_after(0).await
+    }
+
+    /// The next [`PAGE`] connections behind this number, in ascending order.
+    pub async fn connections_after(&self, id: i64) -> Result<Vec<Connection>, Refusal> {
+        let page = self.0.store.connections(id, PAGE).await?;
+        Ok(page.into_iter().map(|connection| self.0.seen(connection)).collect())
     }
 
     /// One connection.

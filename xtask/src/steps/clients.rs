@@ -51,8 +51,9 @@ pub(crate) fn run(house: &House) -> Result<Tally, String> {
     for (platform, seeds, clients) in SETS {
         let data = fresh_directory(house, &format!("clients-{platform}"))?;
         let demo = format!("demo/{platform}.toml");
+        let profile = unhurried(house, platform)?;
         let data = data.to_string_lossy();
-        let mut words = vec!["serve", "--profile", platform, "--data", &data, "--listen", "127.0.0.1:0"];
+        let mut words = vec!["serve", "--profile", &profile, "--data", &data, "--listen", "127.0.0.1:0"];
         words.extend(["--admin-listen", "127.0.0.1:0", "--seed", &demo]);
         words.extend(seeds.iter().flat_map(|seed| ["--seed", seed]));
         let server = Server::start(house, &format!("clients-{platform}"), &words)?;
@@ -67,6 +68,18 @@ pub(crate) fn run(house: &House) -> Result<Tally, String> {
         tally += Tally::of(&format!("clients: {platform}: the server stops well"), server.stop());
     }
     Ok(tally)
+}
+
+/// The profile without its budget of calls a second: a client tries in one second what its users do in a day.
+fn unhurried(house: &House, platform: &str) -> Result<String, String> {
+    let text = house.read(&format!("profiles/{platform}.toml"))?;
+    let (before, after) = text.split_once("\nbudgets = ").ok_or(format!("{platform}: no budgets"))?;
+    let rest = after.split_once('\n').map_or("", |(_, rest)| rest);
+    let place = house.target("run/profiles")?;
+    let file = place.join(format!("{platform}.toml"));
+    let text = format!("{before}\nbudgets = [{{ requests = 100000, per = \"1s\" }}]\n{rest}");
+    std::fs::create_dir_all(&place).and_then(|()| std::fs::write(&file, text)).map_err(|error| error.to_string())?;
+    Ok(file.to_string_lossy().into_owned())
 }
 
 fn client(server: &Server, platform: &str, program: &str, script: &str, variant: &str) -> Command {

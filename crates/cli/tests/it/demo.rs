@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::program::{Dir, Running, causeway, ended, get};
+use causeway_protocol::UnixTime;
+use causeway_protocol::oauth1::{SignatureMethod, Signing, sign};
+use causeway_protocol::secret::Secret;
+
+use crate::program::{Dir, Running, causeway, ended, get, http};
 
 /// The demo on free ports, its temporary data where the test can look.
 fn start(dir: &Dir, more: &[&str]) -> Running {
@@ -23,46 +27,119 @@ fn texts(value: &Value, names: &[&str]) {
     }
 }
 
+/// Each platform of the demo, with every scope word that its documents print.
+const PLATFORMS: [(&str, &str); 4] = [
+    ("tripleseat", "read write leads:read leads:write events:read events:write"),
+    ("cal", "READ_BOOKING READ_PROFILE"),
+    ("otesse", "bookings:read customers:read"),
+    ("orcabase", "offline_access offline"),
+];
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a Vec<Value> {
+    value[name].as_array().unwrap_or_else(|| panic!("{name} in {value}"))
+}
+
 #[test]
 fn the_description_has_the_shape_that_others_rely_on() {
     let dir = Dir::new();
+    let begun = crate::program::stopwatch();
     let demo = start(&dir, &[]);
+    assert!(begun.elapsed() < Duration::from_secs(10), "ready within ten seconds: {:?}", begun.elapsed());
     let mode = fs::metadata(dir.path("describe.json")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
     let all = demo.description();
     assert_eq!(all["version"], 1);
     texts(&all, &["hub"]);
-    let platform = &all["platforms"]["tripleseat"];
+    let keys: Vec<&String> = all["platforms"].as_object().unwrap().keys().collect();
+    assert_eq!(keys.len(), PLATFORMS.len(), "{keys:?}");
+    for (key, scopes) in PLATFORMS {
+        platform(key, scopes, &all);
+    }
+    assert_eq!(list(&all["platforms"]["tripleseat"], "oauth1").len(), 2);
+}
+
+fn platform(key: &str, scopes: &str, all: &Value) {
+    let platform = &all["platforms"][key];
     texts(platform, &["login_url", "api_url", "issuer", "admin_url", "admin_key"]);
     let paths = &platform["paths"];
     texts(paths, &["authorize", "token", "refresh", "revoke", "introspect", "guard_check"]);
-    assert!(paths.as_object().unwrap().contains_key("userinfo"));
-    let (apps, people) = (platform["apps"].as_array().unwrap(), platform["people"].as_array().unwrap());
+    assert!(paths.as_object().unwrap().contains_key("userinfo"), "{key}");
+    let (apps, people) = (list(platform, "apps"), list(platform, "people"));
     for app in apps {
         texts(app, &["name", "client_id", "kind", "visibility", "status", "scopes"]);
         assert!(app["client_secret"].is_string() == (app["kind"] == "confidential"), "{app}");
         assert!(app["redirect_uris"].is_array());
     }
-    let first = (&apps[0]["status"], &apps[0]["kind"], &apps[0]["visibility"]);
-    assert_eq!(
-        (first.0.as_str(), first.1.as_str(), first.2.as_str()),
-        (Some("approved"), Some("confidential"), Some("public"))
-    );
-    let callback = format!("{}/callback/tripleseat", all["hub"].as_str().unwrap());
-    assert!(apps[0]["redirect_uris"].as_array().unwrap().contains(&Value::from(callback)));
+    let (first, id) = (&apps[0], &apps[0]["client_id"]);
+    let kind = ["status", "kind", "visibility"].map(|name| first[name].as_str().unwrap());
+    assert_eq!(kind, ["approved", "confidential", "public"], "{key}");
+    for word in scopes.split(' ') {
+        assert!(first["scopes"].as_str().unwrap().split(' ').any(|held| held == word), "{key}: {word}");
+    }
+    let callback = format!("{}/callback/{key}", all["hub"].as_str().unwrap());
+    assert!(list(first, "redirect_uris").contains(&Value::from(callback)), "{key}");
+
     people.iter().for_each(|person| texts(person, &["email", "password", "role"]));
-    for role in ["customer_admin", "member"] {
-        assert!(people.iter().any(|person| person["role"] == role), "{role}");
-    }
+    assert!(people.iter().any(|person| person["role"] == "member"), "{key}: a member");
     let admin = people.iter().find(|person| person["role"] == "customer_admin").unwrap();
-    let customers = platform["customers"].as_array().unwrap();
+    let customers = list(platform, "customers");
     let own = customers.iter().find(|customer| customer["id"] == admin["customer"]).unwrap();
-    let count = |active: bool| own["sites"].as_array().unwrap().iter().filter(|site| site["active"] == active).count();
-    assert_eq!((count(true), count(false)), (2, 1));
-    for list in ["oauth1", "accounts", "api_keys"] {
-        assert!(platform[list].is_array(), "{list}");
+    let count = |of: &Value, active: bool| list(of, "sites").iter().filter(|site| site["active"] == active).count();
+    assert_eq!((count(own, true), count(own, false)), (2, 1), "{key}");
+    let others = || customers.iter().filter(|customer| customer["id"] != own["id"]);
+    assert!(others().any(|customer| count(customer, true) == 1), "{key}: a second customer has one site");
+
+    list(platform, "oauth1");
+    if let Some(account) = list(platform, "accounts").first() {
+        texts(account, &["app", "account_id"]);
+        assert_eq!((&account["app"], &list(platform, "api_keys")[0]["app"]), (id, id), "{key}");
     }
-    assert_eq!(platform["oauth1"].as_array().map(Vec::len), Some(2));
+    for api_key in list(platform, "api_keys") {
+        texts(api_key, &["key"]);
+        assert!(api_key["customer"].is_string() || api_key["app"].is_string(), "{api_key}");
+    }
+}
+
+#[test]
+fn the_demo_stands_before_the_end_of_oauth_1_and_its_pairs_wait_to_be_exchanged() {
+    let dir = Dir::new();
+    let demo = start(&dir, &[]);
+    let platform = &demo.description()["platforms"]["tripleseat"];
+    let (api, app) = (platform["api_url"].as_str().unwrap(), &platform["apps"][0]);
+    for (at, pair) in list(platform, "oauth1").iter().enumerate() {
+        let text = |name: &str| pair[name].as_str().unwrap();
+        let signed = |nonce: &str| {
+            let by = Signing {
+                consumer_key: text("consumer_key"),
+                consumer_secret: &Secret::new(text("consumer_secret")),
+                token: None,
+                method: SignatureMethod::HmacSha1,
+                nonce: &format!("{nonce}-{at}"),
+                timestamp: now(),
+                extra: &[],
+            };
+            let header = sign("GET", &format!("{api}/v1/locations"), None, &by).unwrap();
+            http("GET", api, "/v1/locations", &[("Authorization", &header)], "").0
+        };
+        assert_eq!(signed("before"), 200, "{pair}");
+        let body = format!(
+            "grant_type=oauth1_exchange&client_id={}&client_secret={}&consumer_key={}&consumer_secret={}",
+            app["client_id"].as_str().unwrap(),
+            app["client_secret"].as_str().unwrap(),
+            text("consumer_key"),
+            text("consumer_secret")
+        );
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        let (status, reply) = http("POST", api, platform["paths"]["token"].as_str().unwrap(), &form, &body);
+        assert_eq!(status, 200, "{reply}");
+        assert_eq!(signed("after"), 200, "it still signs after its exchange: {pair}");
+    }
+}
+
+/// The machine's own time, as the platform has it.
+fn now() -> UnixTime {
+    let told = std::process::Command::new("date").arg("+%s").output().unwrap().stdout;
+    UnixTime(String::from_utf8(told).unwrap().trim().parse().unwrap())
 }
 
 #[test]
@@ -70,12 +147,20 @@ fn every_origin_answers_and_a_stop_leaves_nothing_behind() {
     let dir = Dir::new();
     let demo = start(&dir, &[]);
     let all = demo.description();
-    let platform = &all["platforms"]["tripleseat"];
-    for origin in [&platform["login_url"], &platform["api_url"], &platform["admin_url"]] {
+    let mut origins = vec![all["hub"].as_str().unwrap()];
+    for (key, _) in PLATFORMS {
+        let platform = &all["platforms"][key];
+        origins.extend(["login_url", "api_url", "admin_url"].map(|name| platform[name].as_str().unwrap()));
+    }
+    for origin in &origins {
         for path in ["/healthz", "/readyz"] {
-            assert_eq!(get(origin.as_str().unwrap(), path).0, 200, "{origin}{path}");
+            assert_eq!(get(origin, path).0, 200, "{origin}{path}");
         }
     }
+    origins.sort_unstable();
+    origins.dedup();
+    assert_eq!(origins.len(), 13, "each has a port of its own");
+    let platform = &all["platforms"]["tripleseat"];
     assert_eq!(get(platform["login_url"].as_str().unwrap(), "/sign-in").0, 200);
     assert_eq!(get(platform["api_url"].as_str().unwrap(), "/v1/sites").0, 401);
     let hub = all["hub"].as_str().unwrap();
@@ -88,11 +173,19 @@ fn every_origin_answers_and_a_stop_leaves_nothing_behind() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(fs::read_dir(dir.path("tmp")).unwrap().count(), 0, "a temporary directory is removed");
     assert_eq!(out.matches(hub).count(), 1, "one address to open: {out}");
-    let people = platform["people"].as_array().unwrap();
-    let admin = people.iter().find(|person| person["role"] == "customer_admin").unwrap();
-    for shown in [&admin["email"], &admin["password"]] {
-        assert!(out.contains(shown.as_str().unwrap()), "{out}");
+    for (key, _) in PLATFORMS {
+        let platform = &all["platforms"][key];
+        let by_link = !list(platform, "accounts").is_empty();
+        let roles = if by_link { ["developer", "staff"] } else { ["customer_admin", "staff"] };
+        for role in roles {
+            let person = list(platform, "people").iter().find(|person| person["role"] == role).unwrap();
+            for shown in [&person["email"], &person["password"]] {
+                assert!(out.contains(shown.as_str().unwrap()), "{key}, {role}: {out}");
+            }
+        }
     }
+    let at = |key: &str| out.find(all["platforms"][key]["login_url"].as_str().unwrap()).unwrap();
+    assert!(PLATFORMS.windows(2).all(|two| at(two[0].0) < at(two[1].0)), "in the order of the dashboard: {out}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(crate) fn causeway<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<I
 
 /// How long something took: these tests watch another process, whose clock nobody can hold.
 #[allow(clippy::disallowed_methods, reason = "a child process lives in real time")]
-fn stopwatch() -> Instant {
+pub(crate) fn stopwatch() -> Instant {
     Instant::now()
 }
 

@@ -1,3 +1,5 @@
+//! What registration accepts and refuses, field by field.
+
 use super::*;
 use crate::AppId;
 use crate::authorize::MAX_REDIRECT_URI;

@@ -103,12 +103,12 @@ pub(super) const COLUMNS: &str = "id, platform, account, customer, sites, site, 
      obtained, access_ends, life_from, refresh_ends, updated, generation, access, refresh";
 
 impl Store {
-    /// All of them, oldest first.
-    pub(crate) async fn connections(&self) -> Stored<Vec<Connection>> {
-        self.run(|db, _| {
-            let mut statement =
-                db.prepare_cached(&format!("SELECT {COLUMNS} FROM connections ORDER BY id LIMIT 10000"))?;
-            let rows = statement.query_map([], read)?;
+    /// Those behind this number, oldest first, at most `most`.
+    pub(crate) async fn connections(&self, after: i64, most: u32) -> Stored<Vec<Connection>> {
+        self.run(move |db, _| {
+            let sql = format!("SELECT {COLUMNS} FROM connections WHERE id > ?1 ORDER BY id LIMIT ?2");
+            let mut statement = db.prepare_cached(&sql)?;
+            let rows = statement.query_map((after, most), read)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await

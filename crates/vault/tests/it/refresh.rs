@@ -7,7 +7,7 @@ use causeway_vault::{LifeFrom, Status};
 use rusqlite::Connection as Db;
 
 use super::fake::Fault;
-use super::world::{World, connect, leads};
+use super::world::{World, connect, connect_at, leads};
 
 #[tokio::test]
 async fn core_21_refresh_comes_before_the_access_token_ends() {
@@ -283,4 +283,19 @@ async fn what_is_due_is_renewed_without_a_call() {
     world.clock.advance(7000);
     assert_eq!(vault.renew_due().await.unwrap(), 1);
     assert_eq!(vault.renew_due().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn core_21_connections_beyond_the_first_page_are_renewed_as_well() {
+    let world = World::new().await;
+    let vault = world.vault();
+    let most = causeway_vault::PAGE as usize;
+    for n in 0..most + 3 {
+        connect_at(&vault, "tripleseat", &format!("account-{n}")).await.unwrap();
+    }
+    assert_eq!(vault.connections().await.unwrap().len(), most);
+    world.clock.advance(7000);
+    // The fake knows one grant only: that every one was asked about is what counts.
+    vault.renew_due().await.unwrap();
+    assert_eq!(world.fake.refreshes().len(), most + 3);
 }
