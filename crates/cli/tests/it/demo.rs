@@ -5,11 +5,10 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use causeway_protocol::UnixTime;
 use causeway_protocol::oauth1::{SignatureMethod, Signing, sign};
 use causeway_protocol::secret::Secret;
+use serde_json::Value;
 
 use crate::program::{Dir, Running, causeway, ended, get, http};
 
