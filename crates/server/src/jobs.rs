@@ -13,7 +13,7 @@ use causeway_vault::Vault;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::flows::session;
+use crate::flows::{mini_app, session};
 use crate::http::listen::stopped;
 use crate::node::Node;
 use crate::shared::{Edge, Shared};
@@ -55,9 +55,13 @@ pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
 }
 
 /// Keeps what accounts connected alive until `stop` says true.
-pub async fn renew(vault: Vault, mut stop: watch::Receiver<bool>) {
+pub async fn renew(edge: Edge, vault: Vault, mut stop: watch::Receiver<bool>) {
+    let work = async {
+        mini_app::forget_orphans(&edge).await;
+        vault.keep_renewing().await;
+    };
     tokio::select! {
-        () = vault.keep_renewing() => {}
+        () = work => {}
         () = stopped(&mut stop) => {}
     }
 }

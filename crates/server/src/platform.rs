@@ -119,7 +119,7 @@ impl Platform {
         }
         self.tasks.spawn(jobs::run(self.edge.clone(), self.stop.subscribe()));
         if let Some(vault) = self.edge.providers.clone() {
-            self.tasks.spawn(jobs::renew(vault, self.stop.subscribe()));
+            self.tasks.spawn(jobs::renew(self.edge.clone(), vault, self.stop.subscribe()));
         }
     }
 

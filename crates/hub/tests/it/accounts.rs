@@ -202,6 +202,22 @@ async fn orc_15_manage_integrations_fetches_a_token_on_every_click_and_opens_sig
 }
 
 #[tokio::test]
+async fn hostile_names_of_accounts_stay_names() {
+    const HOSTILE: (&str, &str) = ("\"><script>alert(1)</script>", "<img src=x onerror=alert(1)>\u{202e}");
+    let mut world = World::of(Setup { accounts: &[HOSTILE], ..orcabase() }).await;
+    let page = world.dashboard().await;
+    assert!(!page.html.contains("<script") && !page.html.contains("<img"), "{}", page.html);
+    assert!(page.html.contains("/connect/orcabase?account=%22%3E%3Cscript"), "{}", page.html);
+    let page = world.open("/?show=orcabase&account=%3Cscript%3Ealert(1)").await;
+    assert!(page.reply.status == 200 && !page.html.contains("<script"), "{}", page.html);
+    for target in ["/?show=%3Cscript%3E&show=2", "/?account=%ff", "/?show=nobody&account=x"] {
+        assert_eq!(world.open(target).await.reply.status, 200, "{target}");
+    }
+    let long = format!("/connect/orcabase?account={}", "x".repeat(300));
+    assert_eq!(world.open(&long).await.location(), "", "nobody is sent there");
+}
+
+#[tokio::test]
 async fn orc_14_without_an_api_key_the_dashboard_offers_no_registration() {
     let mut world = World::of(Setup { api_key: None, ..orcabase() }).await;
     let page = world.dashboard().await;

@@ -74,6 +74,11 @@ pub(super) fn vault_account(app: AppId, customer: CustomerId) -> String {
     format!("app {app} account {customer}")
 }
 
+/// The customer of the account that a vault's account names.
+fn customer_of(vault_account: &str) -> Option<CustomerId> {
+    vault_account.rsplit(' ').next()?.parse().ok().map(CustomerId)
+}
+
 /// Lets somebody in: app, account and token must agree, and the token is spent.
 pub async fn enter(node: &Node, client_id: &str, account_id: &str, token: &str) -> Result<Entered, Refusal> {
     let foreign = || Reason::SignInTokenForeign.refuse();
@@ -229,5 +234,24 @@ pub async fn forget(shared: &Shared, account: &Account) {
     let all = vault.platforms().map(|platform| one(platform.key().to_owned()));
     for failed in join_all(all).await.into_iter().filter_map(Result::err) {
         tracing::error!(reason = failed.reason.name(), "a deleted account's provider was not disconnected");
+    }
+}
+
+/// Ends what a crash left between the deletion of an account and [`forget`]: connections of accounts that are no more. Read
+/// once, when the process starts; a store that does not answer is no reason to cut anything.
+pub async fn forget_orphans(shared: &Shared) {
+    let Some(vault) = &shared.providers else { return };
+    let mut after = 0;
+    loop {
+        let Ok(page) = vault.connections_after(after).await else { return };
+        let Some(last) = page.last() else { return };
+        after = last.id;
+        for connection in page.iter().filter(|one| !matches!(one.status, Status::Disconnected { .. })) {
+            let Some(customer) = customer_of(&connection.account) else { continue };
+            if matches!(shared.node.store.account(customer).await, Ok(None)) {
+                tracing::warn!(connection = connection.id, "a provider of a deleted account is disconnected");
+                let _tried_again_at_the_next_start = vault.disconnect(connection.id).await;
+            }
+        }
     }
 }

@@ -1,12 +1,16 @@
 //! The mini-app and the queries behind it, with a second platform as the provider (ORC-09, 11).
 
-use causeway_protocol::profile;
+use causeway_protocol::records::Act;
 use causeway_protocol::secret::Secret;
 use causeway_protocol::time::Seconds;
+use causeway_protocol::{Change, profile};
+use causeway_server::flows::mini_app::forget_orphans;
 use causeway_server::load_seed::set_redirect_uris;
+use causeway_storage::Store;
 use causeway_testkit::actors::ACME;
 use causeway_testkit::world::{OLIVIA, PRIYA};
 use causeway_testkit::{Browser, Call};
+use causeway_vault::Status;
 use serde_json::Value;
 
 use super::*;
@@ -295,4 +299,30 @@ async fn orc_02_deleting_an_account_disconnects_what_it_had() {
     let vault = world.orcabase.edge.providers.as_ref().expect("a vault");
     let all = vault.connections().await.expect("the vault answers");
     assert!(all.iter().all(|one| matches!(one.status, causeway_vault::Status::Disconnected { .. })), "{all:?}");
+}
+
+#[tokio::test]
+async fn orc_02_what_a_crash_left_of_a_deleted_account_is_disconnected_at_the_next_start() {
+    let world = World::start().await;
+    let (mut browser, page) = world.enter(&EXAMPLE, ACCOUNT).await;
+    world.connect(&mut browser, &page, OLIVIA).await;
+    let edge = &world.orcabase.edge;
+    let vault = edge.providers.clone().expect("it has providers");
+    forget_orphans(edge).await;
+    assert_eq!(vault.connections().await.unwrap()[0].status, Status::Connected, "who is there is left alone");
+    // The account goes, and nobody lives to disconnect its providers.
+    let account = edge.node.store.account_by_external(ACCOUNT).await.unwrap().expect("it is there");
+    let (customer, app) = (account.customer, account.app);
+    let act = Act {
+        at: edge.node.now(),
+        actor: "test".into(),
+        verb: "account.deleted",
+        subject: None,
+        detail: String::new(),
+    };
+    world.orcabase.apply(Change::DeleteAccount { customer, app, act }).await;
+    forget_orphans(edge).await;
+    assert!(matches!(vault.connections().await.unwrap()[0].status, Status::Disconnected { .. }));
+    let there = world.provider.connections().await;
+    assert_eq!(there.len(), 1, "the provider was told, and its connection can be allowed anew");
 }
