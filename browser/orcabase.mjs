@@ -101,11 +101,13 @@ async function query(window, question) {
     client_id: app.client_id, redirect_uri: REDIRECT, response_type: 'code', scope: 'offline_access offline',
     state: 'from-the-story', account_id: account,
   }).toString()
-  await window.open(String(authorize))
-  // Nobody listens there: the request that the redirect makes is enough.
-  const back = window.page.waitForRequest((request) => request.url().startsWith(REDIRECT))
-  await window.says(SAYS.allow).click()
+  // Nobody listens where the redirect leads: that it is asked for is enough, in a page of its own.
+  const page = await window.page.context().newPage()
+  const back = page.waitForRequest((request) => request.url().startsWith(REDIRECT))
+  await page.goto(String(authorize), { waitUntil: 'networkidle' })
+  await page.getByRole('button', { name: SAYS.allow }).click()
   const code = new URL((await back).url()).searchParams.get('code')
+  await page.close()
   const form = new URLSearchParams({
     grant_type: 'authorization_code', code, redirect_uri: REDIRECT, client_id: app.client_id,
     client_secret: app.client_secret,

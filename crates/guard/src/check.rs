@@ -84,6 +84,16 @@ impl Guard {
         self.token(text, call.now, held, ring).map(|(who, _)| who)
     }
 
+    /// Takes one call off the caller's budgets: for endpoints that are no route of the API (userinfo).
+    pub fn spend(&self, who: &Identified, monotonic_nanos: u64) -> Result<(), Denied> {
+        let app = who.app().map_or(AppId(0), |app| app.id);
+        self.budgets.take(who.customer, app, monotonic_nanos).map(drop).map_err(|no| Denied {
+            retry_after: Some(no.wait),
+            left: no.left,
+            ..Denied::from(Reason::BudgetSpent)
+        })
+    }
+
     fn admit(
         &self,
         call: &Call<'_>,

@@ -82,9 +82,12 @@ fn api_key<'a>(
         }
     }
     if let Some(name) = &rules.query {
-        // Keys are plain ASCII: what is escaped is none of ours, and will not be found.
+        // The name in every spelling that a reader behind us would decode. Keys are plain ASCII: an escaped one is none of
+        // ours, and will not be found.
         for pair in query.unwrap_or_default().split('&') {
-            if let Some((_, key)) = pair.split_once('=').filter(|(known, _)| known == name) {
+            let (sent, key) = pair.split_once('=').unwrap_or((pair, ""));
+            let decoded = form_urlencoded::parse(sent.as_bytes()).next();
+            if decoded.is_some_and(|(sent, _)| sent == name.as_str()) {
                 take(key)?;
             }
         }
@@ -245,6 +248,8 @@ mod tests {
         twice(&[("x-api-key", "k1")], Some("apiKey=k1"));
         twice(&[("x-api-key", "k1"), ("x-api-key", "k2")], None);
         twice(&[], Some("apiKey=k1&apiKey=k2"));
+        twice(&[], Some("api%4Bey=k1&apiKey=k2"));
+        twice(&[], Some("apiKey=k1&apiKey"));
         twice(&[("x-api-key", "k1")], Some("oauth_consumer_key=k"));
         twice(&[("authorization", "Bearer abc")], Some("oauth_consumer_key=k"));
         twice(&[("authorization", "OAuth a=\"b\""), ("x-api-key", "k1")], None);

@@ -5,6 +5,7 @@ mod card;
 mod facts;
 mod live;
 mod migration;
+mod rows;
 mod steps;
 
 use askama::Template;

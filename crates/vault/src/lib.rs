@@ -31,4 +31,4 @@ pub use platform::Platform;
 pub use reply::LifeFrom;
 pub use speech::{ApiRequest, Method};
 pub use store::{Connection, Site, Status};
-pub use vault::{PAGE, Limits, Tokens, Vault};
+pub use vault::{Limits, PAGE, Tokens, Vault};

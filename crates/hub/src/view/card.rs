@@ -1,7 +1,6 @@
 //! One platform's card: its state in words, its accounts, and what can be done. What stands below the head of an account
 //! that calls is `live.rs`'s.
 
-use causeway_protocol::params::append_query;
 use causeway_protocol::profile::{AccountProof, Profile};
 use causeway_protocol::records::Role;
 use causeway_protocol::{Refusal, UnixTime};
@@ -10,10 +9,11 @@ use causeway_vault::{Connection, Platform, Status, Tokens};
 
 use super::facts::{Facts, Known};
 use super::live::{LegacyView, LiveView, Moment, past};
+use super::rows::{AccountsView, Listed, connect_url, list};
 use super::steps::{Stage, StepView, UNFOLDED, stages, steps};
 use crate::hub::{Hint, Inner, MAIN, Notice, card_url};
 use crate::session::Session;
-use crate::{accounts, words};
+use crate::words;
 
 /// See the module. `look` is a class of the style sheet: `new`, `good`, `warn` or `bad`.
 pub(super) struct Card {
@@ -82,34 +82,6 @@ pub(super) struct Permission {
     pub(super) sentence: String,
 }
 
-/// The accounts of a platform.
-pub(super) struct AccountsView {
-    pub(super) title: &'static str,
-    pub(super) summary: String,
-    /// Folded, until somebody wants to see them.
-    pub(super) is_folded: bool,
-    pub(super) rows: Vec<RowView>,
-    /// There are more than the rows.
-    pub(super) more: bool,
-    /// Whether the dashboard can register accounts; as many lines at once.
-    pub(super) registers: Option<usize>,
-}
-
-pub(super) struct RowView {
-    pub(super) label: String,
-    /// The account's id, where it has a name.
-    pub(super) id: Option<String>,
-    pub(super) look: &'static str,
-    pub(super) state: &'static str,
-    /// What its calls carry, where that may differ.
-    pub(super) scheme: Option<&'static str>,
-    pub(super) is_chosen: bool,
-    /// Shows it; nothing where there is nothing to show.
-    pub(super) show: Option<String>,
-    /// Word and address of connecting it, where a link may.
-    pub(super) connect: Option<(&'static str, String)>,
-}
-
 pub(super) async fn card(
     hub: &Inner,
     session: &Session,
@@ -152,29 +124,6 @@ pub(super) async fn card(
         earlier: steps.split_off(steps.len().min(UNFOLDED)),
         steps,
     })
-}
-
-impl Known {
-    fn label(&self) -> &str {
-        let customer = self.connection.as_ref().and_then(|connection| connection.customer.as_ref());
-        self.name.as_ref().or(customer).map_or(&self.account, String::as_str)
-    }
-
-    /// How it stands, in two or three words.
-    fn state(&self, now: UnixTime) -> (&'static str, &'static str) {
-        match self.connection.as_ref().map(|connection| (&connection.status, connection.ends_soon(now))) {
-            Some((Status::Connected, true)) => ("warn", "Ends soon"),
-            Some((Status::Connected, false)) => ("good", "Connected"),
-            Some((Status::ReconnectNeeded { .. }, _)) => ("bad", "Reconnect needed"),
-            Some((Status::Disconnected { .. }, _)) => ("new", "Not connected"),
-            None if self.scheme().is_some() => ("new", "Not moved yet"),
-            None => ("new", "Not connected"),
-        }
-    }
-
-    fn scheme(&self) -> Option<Scheme> {
-        self.row.as_ref().and_then(|row| row.scheme)
-    }
 }
 
 /// Look, state, sentence and body of the account that the card is about.
@@ -239,73 +188,6 @@ fn connected_words(profile: &Profile, connection: &Connection, tokens: Option<&T
         parts.push(format!("connect again soon: it ends {end}"));
     }
     parts.join(" · ")
-}
-
-/// What is listed.
-struct Listed<'a> {
-    own: Option<&'a Known>,
-    accounts: &'a [Known],
-    more: bool,
-}
-
-/// The list of accounts, where there is more than the partner's own.
-fn list(
-    hub: &Inner,
-    platform: &Platform,
-    listed: &Listed<'_>,
-    chosen: Option<&Known>,
-    is_open: bool,
-) -> Option<AccountsView> {
-    let Listed { own, accounts, more } = *listed;
-    let registers = hub.api_key(platform).map(|_| accounts::MOST);
-    let names = platform.names_accounts();
-    if accounts.is_empty() && registers.is_none() {
-        return None;
-    }
-    let now = hub.vault.now();
-    let mut rows: Vec<RowView> = accounts.iter().map(|known| row(platform, known, chosen, now)).collect();
-    if let Some(own) = own.filter(|own| own.connection.is_some()) {
-        let label = "This dashboard’s own connection".to_owned();
-        rows.insert(0, RowView { label, id: None, ..row(platform, own, chosen, now) });
-    }
-    let count = |scheme| accounts.iter().filter(|known| known.scheme() == Some(scheme)).count();
-    let summary = match (more, names) {
-        (true, _) => format!("the first {}", accounts.len()),
-        (false, true) => {
-            let connected = accounts.iter().filter(|known| known.state(now).0 != "new").count();
-            format!("{connected} of {} connected", accounts.len())
-        }
-        (false, false) => {
-            let (new, old) = (count(Scheme::OAuth2), count(Scheme::OAuth1));
-            if old == 0 { format!("all {new} on OAuth 2.0") } else { format!("{new} on OAuth 2.0, {old} on OAuth 1.0") }
-        }
-    };
-    let title = if names { "Accounts" } else { "Customers by account" };
-    Some(AccountsView { title, summary, is_folded: !names && !is_open, rows, more, registers })
-}
-
-fn row(platform: &Platform, known: &Known, chosen: Option<&Known>, now: UnixTime) -> RowView {
-    let (look, state) = known.state(now);
-    let label = known.label().to_owned();
-    let needs_person = look != "good";
-    let word = if known.connection.is_some() { "Reconnect" } else { "Connect" };
-    let shows = known.connection.is_some() || known.scheme().is_some();
-    RowView {
-        id: Some(known.account.clone()).filter(|id| *id != label),
-        label,
-        look,
-        state,
-        scheme: platform.profile.oauth1.as_ref().and(known.scheme()).map(Scheme::word),
-        is_chosen: chosen.is_some_and(|chosen| chosen.account == known.account),
-        show: shows.then(|| card_url(platform.key(), &known.account)),
-        connect: needs_person.then(|| (word, connect_url(platform, Some(&known.account)))),
-    }
-}
-
-fn connect_url(platform: &Platform, account: Option<&str>) -> String {
-    let pairs: Vec<(&str, &str)> =
-        account.filter(|account| *account != MAIN).map(|account| ("account", account)).into_iter().collect();
-    append_query(&format!("/connect/{}", platform.key()), &pairs)
 }
 
 fn invite(hub: &Inner, platform: &Platform) -> Invite {

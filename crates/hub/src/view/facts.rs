@@ -33,8 +33,8 @@ pub(super) struct Facts<'a> {
     pub(super) own: Option<Known>,
     /// Listed accounts, but not that one.
     pub(super) accounts: Vec<Known>,
-    /// There are more than are listed.
-    pub(super) more: bool,
+    /// There are more than are listed: how many there are in all, as far as that is known.
+    pub(super) more: Option<Option<u64>>,
     /// The account that the card is about; none where accounts are named and nothing happened with any.
     pub(super) chosen: Option<Known>,
     /// When somebody did something here last, in milliseconds since the epoch; 0: never.
@@ -61,8 +61,9 @@ impl<'a> Facts<'a> {
         for row in rows.into_iter().filter(|row| row.account != MAIN) {
             accounts.push(known(hub, platform, row).await?);
         }
-        let more = accounts.len() > LISTED as usize;
+        let is_cut = accounts.len() > LISTED as usize;
         accounts.truncate(LISTED as usize);
+        let more = if is_cut { Some(pairs(hub, platform).await?) } else { None };
         let own = if platform.names_accounts() { None } else { Some(own(hub, platform).await?) };
         let asked = wanted.account.as_ref().filter(|_| wanted.platform.as_deref() == Some(platform.key()));
         let chosen = match asked {
@@ -74,6 +75,14 @@ impl<'a> Facts<'a> {
         };
         let last = accounts.iter().chain(&own).chain(&chosen).map(|known| known.last).max().unwrap_or(0);
         Ok(Facts { platform, own, accounts, more, chosen, last })
+    }
+}
+
+/// How many pairs the platform's migration knows.
+async fn pairs(hub: &Inner, platform: &Platform) -> Result<Option<u64>, Refusal> {
+    match hub.vault.campaign(platform.key()) {
+        Ok(campaign) => Ok(Some(campaign.progress().await?.counts.pairs())),
+        Err(_) => Ok(None),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::reply;
 use crate::session::Session;
 
 /// Pairs on a page.
-const LINES: u32 = 50;
+const LINES: u32 = 25;
 
 #[derive(Template)]
 #[template(path = "migration.html")]

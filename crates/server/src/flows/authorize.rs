@@ -263,7 +263,7 @@ pub async fn decide(
     let app = standing_app(node, request)?;
     let transaction = form.pending.transaction;
     if let Some(decided) = node.store.decided(transaction).await.map_err(refusal_of)? {
-        return answer(node, &form, request, &decided, decision, decider).await.map_err(shown);
+        return answer(node, &form, request, &decided, (decision, chosen), decider).await.map_err(shown);
     }
     let customer = if decision == Decision::Allow {
         let may = |one: Option<&Customer>| consent::may_allow(request, &app, decider, one, &node.profile);
@@ -284,7 +284,7 @@ pub async fn decide(
         Outcome::Stale => node.store.decided(transaction).await.map_err(refusal_of)?,
     };
     let decided = decided.ok_or_else(|| shown(Reason::AppNotAvailable.refuse()))?;
-    answer(node, &form, request, &decided, decision, decider).await.map_err(shown)
+    answer(node, &form, request, &decided, (decision, chosen), decider).await.map_err(shown)
 }
 
 /// Where a decided request leads.
@@ -293,7 +293,7 @@ async fn answer(
     form: &Form,
     request: &Request,
     decided: &Decided,
-    decision: Decision,
+    (decision, chosen): (Decision, Option<&str>),
     decider: Decider<'_>,
 ) -> Result<String, Refusal> {
     if decided.decision != decision {
@@ -303,9 +303,12 @@ async fn answer(
         let reason = if may_approve_anything(node, decider) { Reason::PersonDenied } else { Reason::NotApprover };
         return Ok(error_url(node, &request.return_to, &reason.refuse()));
     }
-    // The connection knows for whom it was allowed: a second click with another choice changes nothing.
+    // The connection knows for whom it was allowed: a second click with another choice is another answer.
     let id = decided.connection.ok_or(Reason::Internal.refuse())?;
     let connection = node.store.connection(id).await.map_err(refusal_of)?.ok_or(Reason::Internal.refuse())?;
+    if chosen.is_some_and(|chosen| chosen != connection.customer.to_string()) {
+        return Err(Reason::FormDecided.refuse());
+    }
     let user: UserId = decider.id();
     let code = consent::code(form, request, decided, user, connection.customer, &node.profile);
     let code = code.ok_or(Reason::Internal.refuse())?;

@@ -78,6 +78,11 @@ pub(crate) async fn finish(shared: &Shared, rules: &OAuth1Rules, signed: &Signed
     shared.legacy_use.seen(consumer.id, &format!("POST {}", rules.access_token), node.now());
     let temporary = temporary.ok_or(Reason::Internal.refuse())?;
     let user = oauth1_tokens::allowed_by(&temporary, request.verifier.as_deref().map(digest))?;
+    // Nothing is issued for somebody who was switched off meanwhile (SECURITY TK-12); the request token is kept.
+    let person = node.store.person(user).await.map_err(refusal_of)?;
+    if !person.is_some_and(|person| person.active) {
+        return Err(Reason::OAuth1Refused.refuse());
+    }
     let (token, secret) = (fresh(node), Secret::new(fresh(node)));
     let row = ConsumerToken {
         digest: digest(&token),

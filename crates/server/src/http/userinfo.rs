@@ -26,6 +26,7 @@ async fn answer(edge: &Shared, parts: &Parts) -> Result<Response, Denied> {
     }
     let rules = edge.node.profile.userinfo.as_ref().ok_or(Reason::RouteUnknown)?;
     let who = identify(edge, parts).await?;
+    edge.api.guard.spend(&who, edge.node.clock.monotonic_nanos())?;
     Ok(reply::json_as(rules.status, userinfo(&edge.node, rules, &who).await?))
 }
 

@@ -273,6 +273,16 @@ async fn cal_07_me_says_the_name_and_wants_its_scope() {
     let wrong = platform.at_login(Call::new("DELETE", ME).bearer(&pair.access)).await;
     assert_message(&wrong, 405, 107, "DELETE");
     assert_eq!(wrong.header("allow"), "GET, HEAD, POST");
+    // It draws on the same budget as calls of the API.
+    let mut last = me(&platform, &pair.access).await;
+    for _ in 0..500 {
+        if last.status == 429 {
+            break;
+        }
+        last = me(&platform, &pair.access).await;
+    }
+    assert_eq!(last.status, 429, "{}", last.text());
+    assert_ne!(last.header("retry-after"), "");
     // Switched off is switched off.
     platform.switch("people", BEN, false).await;
     assert_message(&me(&platform, &ben.access).await, 401, 601, "switched off");
@@ -310,9 +320,10 @@ async fn cal_09_who_helps_to_run_a_team_may_choose_it() {
     let of_team = Pair::of(&ACME.exchange(&platform, &back.returned("code").expect("a code")).await);
     assert_eq!(bookings(&platform, &of_team.access).await, [51]);
     assert_eq!(me(&platform, &of_team.access).await.member("username"), "Bright Studio");
-    // The same answer once more, with another choice, changes nothing.
-    let again = browser.press(&platform, &page, "Allow", &[("account", &own)]).await;
+    // The same answer once more goes to the same place; another choice is another answer, and is refused.
+    let again = browser.press(&platform, &page, "Allow", &[("account", &team)]).await;
     assert_eq!(again.location(), back.location());
+    assert_eq!(browser.press(&platform, &page, "Allow", &[("account", &own)]).await.refusal(), 402);
     assert_eq!(platform.rows("connections").await, 1);
     // Her own account beside it, by default or by the button.
     let mine = connect(&platform, &ACME, ALBA, "READ_BOOKING", None).await;

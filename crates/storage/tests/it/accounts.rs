@@ -131,7 +131,7 @@ pub(crate) async fn orc_06_deleted<S: Store>(world: World<S>) {
     assert_eq!(world.count("audit").await, audited + 3, "two connections, and the account");
     let live = async |id: ConnectionId| world.store.connection(id).await.expect("read").expect("stays").live;
     assert_eq!((live(connection).await, live(second).await, live(untouched).await), (false, false, true));
-    // The id is free, the account is gone, and its customer is off for ever.
+    // The account is gone, nothing has its id, and its customer is off for ever.
     assert_eq!(world.store.account(id).await.expect("read"), None);
     assert_eq!(world.store.account_by_external("acc-1").await.expect("read"), None);
     assert_eq!(world.store.customer_by_external("acc-1").await.expect("read"), None);
@@ -150,12 +150,20 @@ pub(crate) async fn orc_06_deleted<S: Store>(world: World<S>) {
     world.stale(Change::MoveFamily(refresh)).await;
     let standing = world.store.standing(family_id(1), connection, world.app, id, UserId::NOBODY).await.expect("read");
     assert_eq!((standing.off, standing.connection), (true, Some((ScopeSet(0b11), false))));
-    // The same id again is another account.
-    let again = world.register(account(world.other_app, "acc-1")).await;
+    // The same id again is another account, and only the same app's.
+    let audited = world.count("audit").await;
+    let again = |app| Change::RegisterAccount(account(app, "acc-1"), act("account.registered"));
+    world.stale(again(world.other_app)).await;
+    assert_eq!(world.store.customer_by_external("acc-1").await.expect("read"), None, "nothing half made");
+    assert_eq!((world.count("audit").await, world.count("account_ids").await), (audited, 1));
+    let again = world.register(account(world.app, "acc-1")).await;
     assert_ne!(again, id);
+    assert_eq!(world.count("account_ids").await, 1);
     assert_eq!(world.store.account_by_external("acc-1").await.expect("read").expect("stands").customer, again);
     // One that staff had switched off already goes as well.
     world.switch(again, false).await;
-    let applied = world.applied(delete(again, world.other_app)).await;
+    let applied = world.applied(delete(again, world.app)).await;
     assert_eq!(events(&applied), [(again.into(), FeedEvent::CutAll)]);
+    // However often it goes.
+    world.stale(Change::RegisterAccount(account(world.other_app, "acc-1"), act("account.registered"))).await;
 }

@@ -58,7 +58,7 @@ pub async fn csv(State(edge): State<Edge>, request: Request) -> Response {
         };
         let (lines, _) = legacy::reader(&edge.node, &who)?.all(&edge.node).await?;
         let text = lines.iter().fold(legacy::CSV_HEAD.to_owned(), |text, line| text + &legacy::csv(line));
-        let mut reply = reply::text("text/csv; charset=utf-8", text.into());
+        let mut reply = reply::text("text/csv; charset=utf-8", text);
         let name = HeaderValue::from_static("attachment; filename=\"oauth1.csv\"");
         reply.headers_mut().insert(CONTENT_DISPOSITION, name);
         Ok::<_, Shown>(reply)

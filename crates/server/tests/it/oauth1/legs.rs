@@ -212,6 +212,18 @@ async fn o1_12_request_tokens_are_single_use_short_and_the_consumers_own() {
 }
 
 #[tokio::test]
+async fn tk_12_o1_12_nothing_is_issued_while_whoever_allowed_it_is_switched_off() {
+    let platform = start().await;
+    let temporary = request(&platform, Some("oob")).await;
+    let page = answer(&platform, OLIVIA, &temporary.0, "Allow").await;
+    let verifier = page.html.split("<code>").nth(1).unwrap().split("</code>").next().unwrap().to_owned();
+    platform.switch("people", OLIVIA, false).await;
+    assert_eq!(access(&platform, &temporary, Some(&verifier)).await.refusal(), 1003);
+    platform.switch("people", OLIVIA, true).await;
+    assert_eq!(access(&platform, &temporary, Some(&verifier)).await.status, 200, "and nothing was used up");
+}
+
+#[tokio::test]
 async fn o1_12_only_an_administrator_of_that_customer_is_asked() {
     let platform = start().await;
     let temporary = request(&platform, Some(CALLBACK)).await;

@@ -29,8 +29,9 @@ async fn orc_02_an_app_registers_edits_and_deletes_an_account() {
     let gone = EXAMPLE.call(&platform, "delete-account", &[("appId", EXAMPLE.id), ("accountId", "new-user")]).await;
     assert_eq!(gone.status, 200, "{}", gone.text());
     assert!(platform.edge.node.store.account_by_external("new-user").await.expect("the store answers").is_none());
-    // Its id is free again, for anybody.
-    assert_eq!(OTHER.register(&platform, "new-user").await.status, 200);
+    // Its id stays this app's for ever: to the platform's own data it is still that person.
+    assert_eq!(OTHER.register(&platform, "new-user").await.refused(), (409, "conflict".into(), 1101));
+    assert_eq!(EXAMPLE.register(&platform, "new-user").await.status, 200);
     let tail = platform.edge.node.store.audit_tail(20).await.expect("the store answers");
     for verb in ["account.registered", "account.edited", "account.deleted"] {
         assert!(tail.iter().any(|row| row.3 == verb && row.2.starts_with("app:")), "{verb}: {tail:?}");
@@ -113,6 +114,21 @@ async fn orc_02_wrong_keys_are_throttled_and_right_ones_never() {
     }
     assert_eq!(last, 429);
     assert_eq!(EXAMPLE.register(&platform, "still-served").await.status, 200);
+}
+
+#[tokio::test]
+async fn orc_02_registering_is_throttled_per_app() {
+    let platform = start().await;
+    for n in 0..600 {
+        assert_eq!(EXAMPLE.register(&platform, ACCOUNT).await.refusal(), 1101, "{n}");
+    }
+    let over = EXAMPLE.register(&platform, "one-more").await;
+    assert_eq!(over.refused(), (429, "rate_limited".into(), 1111), "{}", over.text());
+    assert_eq!(over.header("retry-after"), "60");
+    assert_eq!(OTHER.register(&platform, "of-other").await.status, 200, "nobody else is concerned");
+    EXAMPLE.token(&platform, ACCOUNT).await;
+    platform.clock.advance(Seconds(60));
+    assert_eq!(EXAMPLE.register(&platform, "one-more").await.status, 200);
 }
 
 #[tokio::test]

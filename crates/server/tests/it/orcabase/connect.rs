@@ -89,6 +89,26 @@ async fn orc_04_a_missing_unknown_or_foreign_account_is_refused_with_no_code() {
 }
 
 #[tokio::test]
+async fn orc_04_whoever_tries_account_ids_is_slowed_down() {
+    let platform = start().await;
+    let open = async |app: &App, account: &str| Browser::new().open(&platform, &app.link(account, &[])).await;
+    for n in 0..20 {
+        assert_eq!(open(&EXAMPLE, &format!("guess-{n}")).await.refusal(), 316, "{n}");
+    }
+    // Not even a right one is told from a wrong one then.
+    for account in ["guess-20", ACCOUNT] {
+        let page = open(&EXAMPLE, account).await;
+        assert_eq!((page.reply.status, page.refusal(), page.location()), (429, 318, ""), "{}", page.text());
+        assert_eq!(page.reply.header("retry-after"), "60");
+        assert!(!page.text().contains("Example User"), "{}", page.text());
+    }
+    assert_eq!(open(&OTHER, "user-of-other").await.reply.status, 200, "no other app's people wait");
+    platform.clock.advance(Seconds(60));
+    let page = open(&EXAMPLE, ACCOUNT).await;
+    assert!(page.reply.status == 200 && page.text().contains("Example User"), "{}", page.text());
+}
+
+#[tokio::test]
 async fn orc_04_an_account_that_goes_before_the_answer_is_refused() {
     let platform = start().await;
     let mut browser = Browser::new();

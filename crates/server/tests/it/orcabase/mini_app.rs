@@ -193,6 +193,31 @@ async fn orc_11_who_comes_back_must_be_who_left() {
 }
 
 #[tokio::test]
+async fn orc_11_a_link_of_another_visit_connects_nothing() {
+    let world = World::start().await;
+    let platform = &world.orcabase;
+    let (mut browser, page) = world.enter(&EXAMPLE, ACCOUNT).await;
+    // The page stands open when a stranger's sign-in link begins another visit in the same browser.
+    let token = EXAMPLE.token(platform, "second-user").await;
+    assert_eq!(browser.open(platform, &EXAMPLE.mini_app("second-user", &token)).await.reply.status, 303);
+    let link = page.link("Connect");
+    let bare = link.split('?').next().expect("a path").to_owned();
+    for target in [&link, &bare, &format!("{bare}?token="), &format!("{link}&token=x")] {
+        let away = click(&mut browser, platform, target).await;
+        assert_eq!((away.reply.status, away.location()), (403, ""), "{target}: {}", away.text());
+    }
+    assert_eq!(click(&mut browser, platform, &link).await.refusal(), 401);
+    let vault = platform.edge.providers.as_ref().expect("a vault");
+    assert!(vault.connections().await.expect("the vault answers").is_empty(), "nothing has begun");
+    // The other visit's own link, and its links to other providers, are not exchangeable either.
+    let home = with_query("/integrations", &[("account-id", "second-user"), ("app-id", EXAMPLE.id)]);
+    let own = browser.open(platform, &home).await.link("Connect");
+    let elsewhere = own.replace("/connect/tripleseat", "/connect/cal");
+    assert_eq!(click(&mut browser, platform, &elsewhere).await.refusal(), 401);
+    assert_eq!(click(&mut browser, platform, &own).await.reply.status, 303);
+}
+
+#[tokio::test]
 async fn orc_11_denying_at_the_provider_leaves_nothing_half_made() {
     let world = World::start().await;
     let (mut browser, page) = world.enter(&EXAMPLE, ACCOUNT).await;
