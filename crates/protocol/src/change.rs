@@ -175,12 +175,13 @@ pub enum Change {
     RecordLegacy(Vec<LegacyUse>),
     /// Inserts an API key, or replaces the one with its digest; nothing is written where nothing differs.
     PutApiKey(ApiKey, Act),
-    /// An app registers an account: the customer and its account row. `Stale`: the id is taken. Answers [`Row::Customer`].
+    /// An app registers an account: the customer and its account row. `Stale`: the id is taken, or
+    /// was ever an account of another app. Answers [`Row::Customer`].
     RegisterAccount(Account, Act),
     /// Changes name, time zone and currency. `Stale`: no such account of that app.
     EditAccount(Account, Act),
-    /// An account goes for good: its connections are cut, its customer is switched off for ever, and its id is free again.
-    /// `Stale`: no such account of that app.
+    /// An account goes for good: its connections are cut, its customer is switched off for ever, and its id may be
+    /// registered again by the same app only. `Stale`: no such account of that app.
     DeleteAccount {
         /// The account's customer.
         customer: CustomerId,

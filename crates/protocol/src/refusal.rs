@@ -175,6 +175,7 @@ reasons! {
     AccountUnknown = 316, InvalidRequest, "The account named in the request does not exist for this app.", "Register the account first, and send its id.";
 
     AccountMissing = 317, InvalidRequest, "The request does not say which account is to be connected.", "Send the parameter that names the account.";
+    AccountsThrottled = 318, RateLimited, "Too many accounts that do not exist were asked for from this address.", "Wait a minute, then open the app's link again.";
 
     // 4xx: the pages' forms
     FormExpired = 400, AccessDenied, "This page was open for too long.", "Start again from the app.";
@@ -191,6 +192,7 @@ reasons! {
     AppChanged = 411, Conflict, "The app was changed since this page was opened.", "Look at it as it is now, then try again.";
     FormIncomplete = 412, InvalidRequest, "Some fields need another look. Nothing was saved.", "Mend the fields that are marked, then send the form again.";
     TooManyApps = 413, Forbidden, "This account has as many apps as it may have.", "Use one of the apps that are there, or ask the platform.";
+    TooManyOwnApps = 414, Forbidden, "You have registered as many apps as one person may.", "Use one of your apps, or ask the platform.";
 
     // 5xx: the token, revocation and introspection endpoints (RFC 6749 5.2, 7009, 7662)
     GrantTypeMissing = 500, InvalidRequest, "The parameter grant_type is missing.", "Send grant_type=authorization_code or grant_type=refresh_token.";
@@ -288,7 +290,7 @@ reasons! {
 
     // 11xx: accounts that apps register, and their mini-app (ORC-02, 10, 11)
     AccountFieldsWrong = 1100, InvalidRequest, "Fields of the account are missing or malformed.", "Check every field that the detail names.";
-    AccountTaken = 1101, Conflict, "An account with this id exists already.", "Choose another accountId, or edit the account.";
+    AccountTaken = 1101, Conflict, "This account id is taken.", "Choose another accountId, or edit the account. The id of a deleted account stays taken for every other app.";
     AccountNotFound = 1102, NotFound, "This app has no account with this id.", "Check accountId. Ids are case-sensitive, and one that was deleted is gone.";
     AppKeyWrong = 1103, Unauthorized, "The API key is missing, wrong, or not the key of an app.", "Send the app's API key in the header that the platform's documents name.";
     AppKeyThrottled = 1104, RateLimited, "Too many calls with wrong API keys from this address.", "Wait as long as Retry-After says. Calls with the right key are still served.";
@@ -298,6 +300,7 @@ reasons! {
     VisitOver = 1108, AccessDenied, "This visit has ended.", "Go back to the app and open the page again.";
     ProviderNotOffered = 1109, NotFound, "The app does not offer this provider.", "Choose one of the listed providers.";
     ProviderNotReady = 1110, TemporarilyUnavailable, "This provider cannot be connected here at the moment.", "Try again later. The platform was told.";
+    RegistrationsThrottled = 1111, RateLimited, "This app registers too many accounts at once.", "Wait as long as Retry-After says: 600 accounts a minute are taken.";
 }
 
 impl Reason {

@@ -3,6 +3,7 @@
 
 mod address;
 pub mod logo;
+pub mod lookalike;
 
 pub use address::{redirect_problem, uri_problem};
 
@@ -20,8 +21,10 @@ pub const MAX_DESCRIPTION: usize = 2_000;
 pub const MAX_LINK: usize = 500;
 /// The longest note of a reviewer, in characters.
 pub const MAX_NOTE: usize = 1_000;
-/// So many apps may belong to one customer, or to one person without a customer.
+/// So many apps may belong to one customer.
 pub const MAX_APPS: usize = 100;
+/// So many may be registered by one person, so that nobody takes all places of their customer.
+pub const MAX_APPS_EACH: usize = 25;
 
 /// What somebody typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,10 +37,10 @@ pub struct Wish {
     pub link: String,
     /// One a line.
     pub redirect_uris: String,
-    /// Only for the own customer.
-    pub private: bool,
-    /// A public client (RFC 6749 2.1): it cannot keep a secret.
-    pub public_client: bool,
+    /// "private" (only for the own customer) or "public"; see [`Reach`].
+    pub visibility: String,
+    /// "confidential" or "public" (RFC 6749 2.1): whether it can keep a secret.
+    pub kind: String,
     /// Words that were chosen; means nothing where the profile does not ask.
     pub scopes: Vec<String>,
     /// Providers that were chosen.
@@ -76,6 +79,10 @@ pub enum Field {
     Link,
     /// Where it returns to.
     RedirectUris,
+    /// Whether it can keep a secret.
+    Kind,
+    /// Who can connect it.
+    Visibility,
     /// What it may be granted.
     Scopes,
     /// Its providers.
@@ -102,28 +109,72 @@ impl Problem {
     }
 }
 
+/// Whether the form asks who can connect the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It does, and something must be chosen.
+    Asked,
+    /// There is no choice: it is private, or it is not.
+    Fixed(bool),
+}
+
+/// What is known beside the wish.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Names of apps that nobody else may have, in any look-alike; `None` where any name may be given: by staff, or where
+    /// it stays as it is.
+    pub taken: Option<&'a [String]>,
+    /// See [`Reach`].
+    pub reach: Reach,
+}
+
 /// Looks at a wish. Everything that is wrong is answered, in the order of the fields.
 ///
 /// # Errors
 /// At least one problem.
-pub fn check(wish: &Wish, profile: &Profile, registry: &Scopes) -> Result<Draft, Vec<Problem>> {
+pub fn check(wish: &Wish, profile: &Profile, registry: &Scopes, around: Around) -> Result<Draft, Vec<Problem>> {
     let rules = &profile.registration;
-    let kind = if wish.public_client { ClientKind::Public } else { ClientKind::Confidential };
     let mut problems = Vec::new();
+    // What is wrong with it is said in its place, after the addresses that depend on it.
+    let chosen = match wish.kind.as_str() {
+        "confidential" => Some(ClientKind::Confidential),
+        "public" => Some(ClientKind::Public),
+        _ => None,
+    };
+    let kind = chosen.unwrap_or(ClientKind::Confidential);
     let draft = Draft {
-        name: name(&wish.name, &mut problems),
+        name: name(&wish.name, profile, around.taken, &mut problems),
         description: paragraph(&wish.description, Field::Description, MAX_DESCRIPTION, &mut problems),
         info_url: link(&wish.link, &mut problems),
         redirect_uris: redirect_uris(&wish.redirect_uris, kind, rules, &mut problems),
-        private: wish.private && rules.private,
-        kind,
+        kind: {
+            if chosen.is_none() {
+                problems.push(Problem::new(Field::Kind, "Choose where it runs: on a server, or on devices."));
+            }
+            kind
+        },
+        private: private(&wish.visibility, around.reach, &mut problems),
         scopes: scopes(&wish.scopes, profile, registry, &mut problems),
         providers: providers(&wish.providers, rules, &mut problems),
     };
     if problems.is_empty() { Ok(draft) } else { Err(problems) }
 }
 
-fn name(text: &str, problems: &mut Vec<Problem>) -> String {
+fn private(text: &str, reach: Reach, problems: &mut Vec<Problem>) -> bool {
+    let says = match (text, reach) {
+        ("private", Reach::Asked | Reach::Fixed(true)) => return true,
+        ("public", Reach::Asked | Reach::Fixed(false)) => return false,
+        ("", Reach::Fixed(private)) => return private,
+        ("private", Reach::Fixed(false)) => "This app cannot be private: there is no account to keep it for.",
+        ("public", Reach::Fixed(true)) => "This app stays private.",
+        _ => "Choose who can connect it.",
+    };
+    problems.push(Problem::new(Field::Visibility, says));
+    // The narrower one, should anybody read on.
+    true
+}
+
+fn name(text: &str, profile: &Profile, taken: Option<&[String]>, problems: &mut Vec<Problem>) -> String {
     let name = text.trim();
     let says = if !name.chars().any(char::is_alphanumeric) {
         "Give the app a name that people can read.".to_owned()
@@ -131,11 +182,27 @@ fn name(text: &str, problems: &mut Vec<Problem>) -> String {
         format!("A name has at most {MAX_NAME} characters.")
     } else if name.chars().any(|c| c.is_control() || is_hidden(c)) {
         "A name holds only characters that can be seen.".to_owned()
+    } else if lookalike::is_stacked(name) {
+        format!("At most {} accents fit on one letter.", lookalike::MAX_MARKS)
+    } else if let Some(says) = taken.and_then(|taken| poses(name, profile, taken)) {
+        says
     } else {
         return name.to_owned();
     };
     problems.push(Problem::new(Field::Name, says));
     String::new()
+}
+
+/// Why people would take the name for another one (SECURITY AR-12).
+fn poses(name: &str, profile: &Profile, taken: &[String]) -> Option<String> {
+    let (own, platform) = (lookalike::skeleton(name), lookalike::skeleton(&profile.name));
+    if !platform.is_empty() && own.contains(&platform) {
+        return Some(format!("A name that looks like “{}” is kept for {0} itself.", profile.name));
+    }
+    let same = !own.is_empty() && taken.iter().any(|other| lookalike::skeleton(other) == own);
+    same.then(|| {
+        "Another app has this name, or one that looks like it. Choose a name that cannot be confused.".to_owned()
+    })
 }
 
 /// Text without line breaks, as consent shows it.

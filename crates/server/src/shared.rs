@@ -47,6 +47,10 @@ pub struct Shared {
     pub sign_ins: SignIns,
     /// Wrong API keys of apps, by place.
     pub app_key_failures: Throttle,
+    /// Accounts that apps register, by app: all of them, not only what failed.
+    pub registrations: Throttle,
+    /// Links that name no account of their app, by app and place.
+    pub unknown_accounts: Throttle,
     /// What accounts connected in the mini-app; `None` where there are no providers.
     pub providers: Option<Vault>,
     /// The files that pages load.
@@ -85,6 +89,8 @@ impl Shared {
             api: Api::new(&node.profile, options.upstream.as_deref(), records, options.proxy),
             sign_ins: SignIns::default(),
             app_key_failures: Throttle::new(20, Seconds(60)),
+            registrations: Throttle::new(600, Seconds(60)),
+            unknown_accounts: Throttle::new(20, Seconds(60)),
             providers: options.providers.take(),
             look: Look::of(&node.profile),
             node,

@@ -166,7 +166,7 @@ pub(crate) fn edited(old: &Account, new: &Account) -> Account {
     Account { name, timezone, currency, ..old.clone() }
 }
 
-/// What the customer of a deleted account is called: its id is free again.
+/// What the customer of a deleted account is called: its id is no customer's any more.
 pub(crate) fn deleted_id(customer: CustomerId) -> String {
     format!("{DELETED}{customer}")
 }

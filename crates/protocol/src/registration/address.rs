@@ -4,8 +4,8 @@ use crate::authorize::MAX_REDIRECT_URI;
 use crate::records::ClientKind;
 
 /// What no app's redirect URI may be, whoever wrote it down: RFC 6749 3.1.2, and addresses that a browser would run.
-/// Completes "The list …": whoever
-/// writes a file may know of schemes that nobody can register here.
+/// Completes "The list …": whoever writes a file
+/// may know of schemes that nobody can register here.
 pub fn uri_problem(uri: &str) -> Option<String> {
     const RUN: [&str; 5] = ["javascript", "data", "vbscript", "file", "blob"];
     let scheme = Address::scheme_of(uri);
@@ -21,8 +21,32 @@ pub fn uri_problem(uri: &str) -> Option<String> {
         Some(scheme) if RUN.iter().any(|run| scheme.eq_ignore_ascii_case(run)) => {
             Some("must not hold an address that a browser would run or open as a file".to_owned())
         }
+        Some(_) if wanders(uri) => Some("must not hold addresses with . or .. among the parts of the path".to_owned()),
+        Some(_) if answers_itself(uri) => Some(
+            "must not hold addresses with code, state, error, error_description or iss in the query: the answer adds them"
+                .to_owned(),
+        ),
         Some(_) => None,
     }
+}
+
+/// Whether the path has a dot segment, in whatever spelling: browsers follow it to another address than the one that was
+/// compared (RFC 3986 5.2.4; SECURITY AR-03).
+fn wanders(uri: &str) -> bool {
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    // Browsers read a backslash as a slash, and `%2e` as a dot.
+    let dots = |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    path.split_once(':').is_some_and(|(_, rest)| rest.split(['/', '\\']).any(dots))
+}
+
+/// Whether the query has a parameter that the answer adds (RFC 6749 4.1.2, RFC 9207): the app would find two of it.
+fn answers_itself(uri: &str) -> bool {
+    const ANSWER: [&[u8]; 5] = [b"code", b"state", b"error", b"error_description", b"iss"];
+    let query = uri.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
+    query.split('&').any(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        ANSWER.contains(&percent_encoding::percent_decode_str(name).collect::<Vec<u8>>().as_slice())
+    })
 }
 
 /// Why an app of this kind cannot return there, if so. Completes "(the address) …".
@@ -36,6 +60,12 @@ pub fn redirect_problem(uri: &str, kind: ClientKind) -> Option<&'static str> {
     let Some(address) = Address::read(uri) else {
         return Some("is not a whole address such as https://app.example/callback");
     };
+    if wanders(uri) {
+        return Some("has . or .. among the parts of its path: write the address that it leads to");
+    }
+    if answers_itself(uri) {
+        return Some("has code, state, error, error_description or iss in its query: the answer adds them");
+    }
     match (address.scheme.to_ascii_lowercase().as_str(), kind) {
         ("https", _) if address.is_named() => None,
         ("http", _) if address.is_loopback() => None,

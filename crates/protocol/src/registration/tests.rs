@@ -17,21 +17,26 @@ fn good(profile: &Profile) -> Wish {
         description: "Fills\r\nyour  calendar.".to_owned(),
         link: "https://acme.example".to_owned(),
         redirect_uris: "https://acme.example/cb\r\n\r\n http://localhost:3000/cb \n".to_owned(),
+        visibility: "public".to_owned(),
+        kind: "confidential".to_owned(),
         scopes: profile.scopes.iter().take(1).map(|word| word.name.clone()).collect(),
         ..Wish::default()
     }
 }
 
+/// No name is taken, and there is nothing to keep an app private to.
+const ALONE: Around = Around { taken: Some(&[]), reach: Reach::Fixed(false) };
+
 #[test]
 fn core_18_a_good_wish_becomes_a_draft_as_it_will_be_kept() {
     let (profile, registry) = profile(|_| {});
-    let draft = check(&good(&profile), &profile, &registry).expect("good");
+    let draft = check(&good(&profile), &profile, &registry, ALONE).expect("good");
     assert_eq!((draft.name.as_str(), draft.description.as_str()), ("Acme Booking", "Fills your calendar."));
     assert_eq!(draft.redirect_uris, ["https://acme.example/cb", "http://localhost:3000/cb"]);
     assert_eq!((draft.kind, draft.scopes, draft.private), (ClientKind::Confidential, ScopeSet::only(0), false));
-    let wish = Wish { private: true, public_client: true, ..good(&profile) };
-    let draft = check(&wish, &profile, &registry).expect("good");
-    assert!(draft.kind == ClientKind::Public && !draft.private, "this profile has no private apps");
+    let wish = Wish { visibility: String::new(), kind: "public".to_owned(), ..good(&profile) };
+    let draft = check(&wish, &profile, &registry, ALONE).expect("good");
+    assert!(draft.kind == ClientKind::Public && !draft.private, "nothing is asked");
 }
 
 #[test]
@@ -49,31 +54,77 @@ fn core_18_every_problem_is_said_at_once_and_by_field() {
         providers: vec!["shop".to_owned(), "other".to_owned()],
         ..Wish::default()
     };
-    let problems = check(&wish, &profile, &registry).expect_err("all wrong");
+    let problems = check(&wish, &profile, &registry, ALONE).expect_err("all wrong");
     let fields: Vec<Field> = problems.iter().map(|problem| problem.field).collect();
     use Field::*;
-    assert_eq!(fields, [Name, Description, Link, RedirectUris, RedirectUris, RedirectUris, Scopes, Providers]);
-    let empty = check(&Wish::default(), &profile, &registry).expect_err("nothing");
-    assert_eq!(empty.iter().map(|one| one.field).collect::<Vec<_>>(), [Name, RedirectUris, Scopes]);
+    assert_eq!(fields, [Name, Description, Link, RedirectUris, RedirectUris, RedirectUris, Kind, Scopes, Providers]);
+    let empty = check(&Wish::default(), &profile, &registry, ALONE).expect_err("nothing");
+    assert_eq!(empty.iter().map(|one| one.field).collect::<Vec<_>>(), [Name, RedirectUris, Kind, Scopes]);
+}
+
+#[test]
+fn core_18_what_is_not_said_is_not_guessed() {
+    let (profile, registry) = profile(|_| {});
+    let look = |visibility: &str, kind: &str, reach: Reach| {
+        let wish = Wish { visibility: visibility.to_owned(), kind: kind.to_owned(), ..good(&profile) };
+        let draft = check(&wish, &profile, &registry, Around { reach, ..ALONE });
+        draft.map(|draft| draft.private).map_err(|all| all.iter().map(|one| one.field).collect::<Vec<_>>())
+    };
+    assert_eq!(look("private", "public", Reach::Asked), Ok(true));
+    assert_eq!(look("public", "confidential", Reach::Asked), Ok(false));
+    assert_eq!(look("", "public", Reach::Fixed(true)), Ok(true), "an edit opens nothing by saying nothing");
+    for (said, reach) in [
+        ("", Reach::Asked),
+        ("Private", Reach::Asked),
+        ("private", Reach::Fixed(false)),
+        ("public", Reach::Fixed(true)),
+        ("x", Reach::Fixed(false)),
+    ] {
+        assert_eq!(look(said, "public", reach), Err(vec![Field::Visibility]), "{said} {reach:?}");
+    }
+    for kind in ["", "Public", "native"] {
+        assert_eq!(look("public", kind, Reach::Asked), Err(vec![Field::Kind]), "{kind}");
+    }
+}
+
+#[test]
+fn ar_12_a_name_poses_neither_as_the_platform_nor_as_a_taken_one() {
+    let (profile, registry) = profile(|profile| profile.name = "Orcabase".to_owned());
+    let taken = ["Acme Booking".to_owned(), "!".to_owned()];
+    let look = |name: &str, taken: Option<&[String]>| {
+        let wish = Wish { name: name.to_owned(), ..good(&profile) };
+        check(&wish, &profile, &registry, Around { taken, ..ALONE }).map(drop).map_err(|all| all[0].field)
+    };
+    for name in
+        ["Orcabase", "ORCABASE", "Orcabase Staff", "Оrсаbаsе", "the 0rca-base app", "Acme Booking", "ACME·BOOKING"]
+    {
+        assert_eq!(look(name, Some(&taken)), Err(Field::Name), "{name}");
+        assert_eq!(look(name, None), Ok(()), "{name}: staff");
+    }
+    for name in ["Acme Bookings", "Orca", "Base Camp", "東京"] {
+        assert_eq!(look(name, Some(&taken)), Ok(()), "{name}");
+    }
+    assert_eq!(look(&format!("E{}", "\u{301}".repeat(40)), None), Err(Field::Name), "whoever writes it");
 }
 
 #[test]
 fn core_18_scopes_follow_the_profile() {
     let (mut profile, registry) = profile(|profile| profile.registration.scopes = false);
-    let all = check(&Wish { scopes: vec![], ..good(&profile) }, &profile, &registry).expect("good").scopes;
+    let all = check(&Wish { scopes: vec![], ..good(&profile) }, &profile, &registry, ALONE).expect("good").scopes;
     assert_eq!(all.numbers().count(), profile.scopes.len(), "all words, where none are chosen");
     profile.registration.scopes = true;
     profile.authorize.required_scopes = vec![profile.scopes[1].name.clone()];
-    let problems = check(&good(&profile), &profile, &registry).expect_err("lacks the required one");
+    let problems = check(&good(&profile), &profile, &registry, ALONE).expect_err("lacks the required one");
     assert_eq!(problems[0].field, Field::Scopes);
 }
 
 #[test]
-fn az_04_only_addresses_that_are_safe_to_return_to_are_registered() {
+fn ar_03_ar_04_az_04_only_addresses_that_are_safe_to_return_to_are_registered() {
     use ClientKind::{Confidential, Public};
     for good in [
         "https://app.example",
         "https://app.example:8443/cb?x=1&y=%20",
+        "https://app.example/.well-known/a..b/...?next=/../y&codes=1",
         "HTTPS://app.example/cb",
         "https://xn--bcher-kva.example/",
         "https://[2001:db8::1]:443/cb",
@@ -112,10 +163,29 @@ fn az_04_only_addresses_that_are_safe_to_return_to_are_registered() {
         "blob:https://app.example/1",
         "myapp://cb",
         "urn:ietf:wg:oauth:2.0:oob",
+        "https://app.example/x/../y",
+        "https://app.example/..",
+        "https://app.example/./y",
+        "https://app.example/%2e%2e/y",
+        "https://app.example/%2E./y?a=b",
+        "com.example.app:/../y",
+        "com.example.app:/./cb",
+        "https://app.example/cb?code=1",
+        "https://app.example/cb?a=b&state",
+        "https://app.example/cb?err%6fr=x",
+        "https://app.example/cb?error_description=x",
+        "http://localhost/cb?iss=https://a.example",
     ] {
         assert!(redirect_problem(bad, Confidential).is_some(), "{bad}");
         assert!(redirect_problem(bad, Public).is_some(), "{bad}");
     }
+    // Whoever writes a file may know of other schemes, but not of these (AR-03).
+    for uri in
+        ["https://app.example/a/../b", "x:/%2e%2E/b", "https://app.example\\..\\b", "https://app.example/?code=1"]
+    {
+        assert!(uri_problem(uri).is_some(), "{uri}");
+    }
+    assert_eq!(uri_problem("https://odd.example/cb?a=b"), None);
     // RFC 8252 7.1: private-use schemes are for apps on devices.
     assert_eq!(redirect_problem("com.example.app:/cb", Public), None);
     assert!(redirect_problem("com.example.app:/cb", Confidential).is_some());

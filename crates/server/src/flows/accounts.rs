@@ -103,8 +103,13 @@ impl Keeper {
         look(node, account).await
     }
 
-    /// Adds one. Ids are unique on the whole platform.
-    pub async fn register(&self, node: &Node, fields: Fields) -> Result<Account, Refusal> {
+    /// Adds one, of so many a minute. Ids are unique on the whole platform, and stay the app's when their account is gone.
+    pub async fn register(&self, shared: &Shared, fields: Fields) -> Result<Account, Refused> {
+        let node = &shared.node;
+        let key = Key::of(&[b"register", &self.app.id.0.to_be_bytes()]);
+        if let Some(wait) = shared.registrations.failed(key, node.clock.monotonic_nanos()) {
+            return Err(Refused { refusal: Reason::RegistrationsThrottled.refuse(), wait: Some(wait) });
+        }
         let act = self.act(node, "account.registered", &fields.account_id);
         let Fields { account_id, name, timezone, currency } = fields;
         let account = Account {
@@ -118,7 +123,7 @@ impl Keeper {
         };
         match node.apply(Change::RegisterAccount(account.clone(), act)).await? {
             Outcome::Applied(_) => Ok(account),
-            Outcome::Stale => Err(Reason::AccountTaken.refuse()),
+            Outcome::Stale => Err(Reason::AccountTaken.into()),
         }
     }
 
@@ -134,7 +139,7 @@ impl Keeper {
         }
     }
 
-    /// Deletes one for good: its connection is cut, and its id is free again.
+    /// Deletes one for good: its connection is cut. Only the same app may register its id again.
     pub async fn delete(&self, node: &Node, id: &str) -> Result<Account, Refusal> {
         let account = self.find(node, id).await?;
         let act = self.act(node, "account.deleted", id);

@@ -11,10 +11,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_protocol::legacy::Logo;
 use causeway_protocol::profile::Profile;
 use causeway_protocol::records::{App, AppStatus, Customer, Person, Role, Visibility};
-use causeway_protocol::registration::Problem;
+use causeway_protocol::registration::{Problem, Reach};
 use causeway_protocol::seal::sha256;
 use causeway_protocol::secret::{Secret, SecretVerifier};
-use causeway_protocol::{AppId, Reason, Refusal};
+use causeway_protocol::{AppId, CustomerId, Reason, Refusal};
 use causeway_storage::Store;
 
 use super::session::SignedIn;
@@ -106,6 +106,14 @@ pub async fn registrar(node: &Node, who: &SignedIn) -> Result<Registrar, Refusal
     Ok(Registrar { person: who.person.clone(), home })
 }
 
+/// The customer whose app it is.
+fn home_of(app: &App) -> Option<CustomerId> {
+    app.home.or(match app.visibility {
+        Visibility::Private(owner) => Some(owner),
+        Visibility::Public => None,
+    })
+}
+
 /// What stands in an app, in short: a form that was made for another state is refused.
 pub fn state_of(app: &App) -> String {
     let mut parts: Vec<Vec<u8>> = [&app.name, &app.owner, &app.description, &app.info_url, &app.review_note]
@@ -137,17 +145,36 @@ impl Registrar {
         self.person.role == Role::Staff
     }
 
-    /// Whether new apps may be kept for the own customer.
-    pub fn may_keep_private(&self, profile: &Profile) -> bool {
-        profile.registration.private && self.home.is_some()
+    /// Whether the form of this app, or of a new one, asks who can connect it.
+    pub fn reach(&self, profile: &Profile, app: Option<&App>) -> Reach {
+        let private = app.is_some_and(|app| app.visibility != Visibility::Public);
+        let has_home = app.map_or(self.home.is_some(), |app| app.home.is_some() || private);
+        if profile.registration.private && has_home { Reach::Asked } else { Reach::Fixed(private) }
+    }
+
+    /// The names that this person may give to no app, look-alikes included (SECURITY AR-12): those of verified apps and of
+    /// somebody else's, but for apps that were rejected. `None`: any. `old`: the app that gets it; its own name may stay.
+    fn taken_names(&self, node: &Node, old: Option<&App>, name: &str) -> Option<Vec<String>> {
+        if self.is_staff() || old.is_some_and(|old| old.name == name.trim()) {
+            return None;
+        }
+        let other = |app: &Arc<App>| old.is_none_or(|old| old.id != app.id) && app.status != AppStatus::Rejected;
+        let apps = node.held.apps();
+        let taken = apps.iter().filter(|app| other(app) && (app.verified || !self.is_ours(app)));
+        Some(taken.map(|app| app.name.clone()).collect())
+    }
+
+    /// Of the own customer, or registered by this person where there is none.
+    fn is_ours(&self, app: &App) -> bool {
+        match &self.home {
+            Some(home) => home_of(app) == Some(home.id),
+            None => app.registered_by == Some(self.person.id),
+        }
     }
 
     /// A customer's administrators look after all of its apps, everybody else after those that they registered.
     fn owns(&self, app: &App) -> bool {
-        let home = app.home.or(match app.visibility {
-            Visibility::Private(owner) => Some(owner),
-            Visibility::Public => None,
-        });
+        let home = home_of(app);
         let mine = app.registered_by == Some(self.person.id);
         match home {
             _ if self.is_staff() => true,

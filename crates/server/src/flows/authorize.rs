@@ -4,6 +4,7 @@
 
 mod whom;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -20,10 +21,14 @@ use causeway_protocol::{Outcome, Reason, Refusal, Row, UserId};
 use causeway_storage::Store;
 
 pub use whom::Asked;
-use whom::{choices, chosen_customer, may_approve_anything, named_account, own_customer, proven_account, spend_proof};
+use whom::{
+    AccountTries, choices, chosen_customer, may_approve_anything, named_account, own_customer, proven_account,
+    spend_proof,
+};
 
 use super::session::SignedIn;
 use crate::node::{Node, refusal_of};
+use crate::shared::Shared;
 
 /// Digest of the browser's cookie.
 pub type Browser = [u8; 16];
@@ -99,11 +104,13 @@ pub struct Shown {
     pub refusal: Refusal,
     /// The same request from its beginning, where it is known to be good.
     pub again: Option<String>,
+    /// How long to wait, where the flow knows.
+    pub wait: Option<Seconds>,
 }
 
 impl From<Refusal> for Shown {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, again: None }
+        Self { refusal, again: None, wait: None }
     }
 }
 
@@ -115,12 +122,13 @@ impl From<Reason> for Shown {
 
 /// An authorization request arrives. `another`: the person asked for another account, so sign-in is shown in any case.
 pub async fn begin(
-    node: &Node,
+    shared: &Shared,
     params: &Params,
-    browser: Browser,
+    (browser, source): (Browser, IpAddr),
     who: Option<&SignedIn>,
     another: bool,
 ) -> Result<Answer, Shown> {
+    let node = &shared.node;
     let app = node.app(authorize::client_id(params)?);
     let checked = authorize::check(params, app.as_deref(), &node.profile, &node.held.scopes());
     let request = match checked {
@@ -135,9 +143,15 @@ pub async fn begin(
     };
     let pending = Pending { request, transaction: node.random(), browser, expires_at: node.now() + PENDING_LIFE };
     if let (true, Ok(request)) = (node.profile.nobody_signs_in(), &pending.request) {
+        let tries = AccountTries::of(shared, request, source);
+        tries.check()?;
         return match proven_account(node, request, params).await {
             Ok((account, proof)) => ask(node, pending, Asked::Nobody(account), proof).await,
             Err(refusal) if is_ours(&refusal) => Err(refusal.into()),
+            Err(refusal) if refusal.reason == Reason::AccountUnknown => {
+                tries.failed()?;
+                Ok(go_back_first(node, request.return_to.clone(), refusal, browser))
+            }
             Err(refusal) => Ok(go_back_first(node, request.return_to.clone(), refusal, browser)),
         };
     }
@@ -347,7 +361,7 @@ fn standing_app(node: &Node, request: &Request) -> Result<Arc<App>, Shown> {
 fn shown_of(node: &Node, refusal: Refusal, pending: &Pending) -> Shown {
     let request = pending.request.as_ref().ok();
     let again = request.and_then(|request| Some(again_url(node, &*node.held.app(request.app)?, request, false)));
-    Shown { refusal, again }
+    Shown { refusal, again, wait: None }
 }
 
 /// The path of an equal request. It holds what the app's own link held, nothing of ours.

@@ -26,7 +26,7 @@ pub async fn register(State(edge): State<Edge>, request: Request) -> Response {
     let answered = async {
         let (keeper, params) = caller(&edge, &parts, sent).await?;
         let fields = fields(&keeper, &params)?;
-        let account = keeper.register(&edge.node, fields).await?;
+        let account = keeper.register(&edge, fields).await?;
         Ok(shown(&keeper, &account))
     };
     reply_to(&edge, answered.await)

@@ -52,7 +52,7 @@ async fn live(platform: &Platform, customer: &str) -> usize {
 }
 
 #[tokio::test]
-async fn tsm_07_an_exchange_returns_the_six_fields_with_every_scope_of_the_app() {
+async fn tsm_07_ex_07_an_exchange_returns_the_six_fields_with_every_scope_of_the_app() {
     let platform = builder().start().await;
     let reply = exchange(&platform, ACME, HARBOR).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -74,7 +74,7 @@ async fn tsm_07_an_exchange_returns_the_six_fields_with_every_scope_of_the_app()
 }
 
 #[tokio::test]
-async fn tsm_08_the_token_acts_as_the_sites_creator_and_refreshes_like_any_other() {
+async fn tsm_08_ex_03_the_token_acts_as_the_sites_creator_and_refreshes_like_any_other() {
     let platform = builder().start().await;
     let pair = Pair::of(&exchange(&platform, ACME, HARBOR).await);
     let marco = platform.person(MARCO).await;
@@ -95,7 +95,7 @@ async fn tsm_08_the_token_acts_as_the_sites_creator_and_refreshes_like_any_other
 }
 
 #[tokio::test]
-async fn tsm_09_wrong_pairs_wrong_apps_and_missing_fields_are_told_apart() {
+async fn tsm_09_ex_01_wrong_pairs_wrong_apps_and_missing_fields_are_told_apart() {
     let platform = builder().start().await;
     let refused = |reply: Response| reply.refused();
     for wrong in [(HARBOR.0, "wrong"), ("nobody", HARBOR.1), (HARBOR.0, KETTLE.1), ("off-key", "off-secret-0123456789")]
@@ -131,7 +131,7 @@ async fn tsm_09_wrong_pairs_wrong_apps_and_missing_fields_are_told_apart() {
 }
 
 #[tokio::test]
-async fn tsm_09_who_guesses_pairs_is_slowed_down_and_who_has_the_right_one_is_not() {
+async fn tsm_09_ex_05_who_guesses_pairs_is_slowed_down_and_who_has_the_right_one_is_not() {
     let platform = builder().start().await;
     let mut last = None;
     for n in 0..61 {
@@ -144,7 +144,7 @@ async fn tsm_09_who_guesses_pairs_is_slowed_down_and_who_has_the_right_one_is_no
 }
 
 #[tokio::test]
-async fn tsm_10_a_customer_without_an_active_site_is_refused() {
+async fn tsm_10_ex_02_a_customer_without_an_active_site_is_refused() {
     let platform = builder().start().await;
     assert_eq!(exchange(&platform, ACME, JUNIPER).await.refused(), (400, "invalid_grant".into(), 532));
     platform.switch("sites", "2201", false).await;
@@ -154,7 +154,7 @@ async fn tsm_10_a_customer_without_an_active_site_is_refused() {
 }
 
 #[tokio::test]
-async fn tsm_11_a_private_app_exchanges_only_its_own_customers_pair() {
+async fn tsm_11_ex_02_a_private_app_exchanges_only_its_own_customers_pair() {
     let platform = builder().start().await;
     assert_eq!(exchange(&platform, REPORTS, KETTLE).await.refused(), (400, "unauthorized_client".into(), 533));
     assert_eq!(exchange(&platform, REPORTS, HARBOR).await.status, 200);
@@ -188,7 +188,7 @@ async fn tsm_12_before_any_exchange_a_cut_connection_is_not_brought_back_either(
 }
 
 #[tokio::test]
-async fn tsm_07_a_repeat_gets_the_same_grant_until_it_was_refreshed() {
+async fn tsm_07_ex_04_a_repeat_gets_the_same_grant_until_it_was_refreshed() {
     let platform = builder().start().await;
     let first = Pair::of(&exchange(&platform, ACME, HARBOR).await);
     platform.clock.advance(Seconds(60));
@@ -210,7 +210,7 @@ async fn tsm_07_a_repeat_gets_the_same_grant_until_it_was_refreshed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn tsm_07_many_at_once_leave_one_connection_and_one_family() {
+async fn tsm_07_ex_04_many_at_once_leave_one_connection_and_one_family() {
     let platform = builder().start().await;
     let body = form(&EVERYTHING.signed(&[
         ("grant_type", "oauth1_exchange"),
@@ -234,7 +234,7 @@ async fn tsm_07_many_at_once_leave_one_connection_and_one_family() {
 #[tokio::test]
 async fn tsm_07_an_exchange_never_narrows_what_somebody_allowed() {
     let platform = builder().start().await;
-    // Olivia allowed all that the app may have; then its approval shrinks, and the pair is exchanged.
+    // Olivia allowed it; then the pair is exchanged as well.
     let allowed = ACME.connect(&platform, OLIVIA).await;
     Pair::of(&exchange(&platform, ACME, HARBOR).await);
     assert_eq!(live(&platform, "4100").await, 1, "one connection, two families");
@@ -261,7 +261,7 @@ async fn tsm_12_only_staff_can_open_a_pair_again() {
 }
 
 #[tokio::test]
-async fn tsm_07_the_grant_has_its_own_end_and_its_own_switch() {
+async fn tsm_07_ex_06_the_grant_has_its_own_end_and_its_own_switch() {
     let platform = builder()
         .profile(|profile| {
             let rules = profile.oauth1.as_mut().unwrap();
@@ -286,4 +286,15 @@ async fn tsm_12_a_consumer_that_is_switched_off_is_no_pair() {
     assert_eq!(exchange(&platform, ACME, HARBOR).await.refused(), (400, "invalid_grant".into(), 530));
     platform.switch("consumers", HARBOR.0, true).await;
     assert_eq!(exchange(&platform, ACME, HARBOR).await.status, 200);
+}
+
+#[tokio::test]
+async fn ex_08_an_exchange_is_audited_without_any_secret() {
+    use causeway_storage::Store;
+    let platform = builder().start().await;
+    assert_eq!(exchange(&platform, ACME, HARBOR).await.status, 200);
+    let rows = platform.edge.node.store.audit_tail(5).await.unwrap();
+    assert!(rows.iter().any(|row| row.3 == "connection.exchanged" && row.2.starts_with("app:")), "{rows:?}");
+    assert!(!format!("{rows:?}").contains(HARBOR.1), "{rows:?}");
+    assert!(platform.edge.node.store.audit_check().await.unwrap().is_ok());
 }

@@ -93,14 +93,14 @@ fn ids(reply: &Response) -> Vec<String> {
 #[tokio::test]
 async fn ote_01_register_app_yields_id_and_secret_at_once() {
     let platform = otesse().await;
-    for email in [NOOR, JONAS, "dana@acme.example"] {
+    for (email, name) in [(NOOR, "Late Bookings"), (JONAS, "Late Arrivals"), ("dana@acme.example", "Late Guests")] {
         let mut browser = Browser::of(&platform, email).await;
         let list = browser.open(&platform, APPS).await;
         let text = list.text();
         assert!(text.contains("Settings › Integrations") && text.contains("OAuth Apps"), "{text}");
         let form = browser.open(&platform, &list.link("New application")).await;
         let fields = [
-            ("name", "Late Bookings"),
+            ("name", name),
             ("description", "Tells your team when somebody runs late."),
             ("redirect_uris", "https://tabletalk.example/cb\r\nhttps://late.example/cb"),
         ];

@@ -20,6 +20,10 @@ impl State {
         if self.customers.iter().any(|known| known.external_id == account.external_id) {
             return None;
         }
+        if self.account_ids.get(&account.external_id).is_some_and(|app| *app != account.app) {
+            return None;
+        }
+        self.account_ids.insert(account.external_id.clone(), account.app);
         let id = CustomerId(self.customers.len() as i64 + 1);
         let (external_id, name) = (account.external_id.clone(), account.name.clone());
         let customer = Customer { id, external_id, name, active: true, sites: Vec::new() };

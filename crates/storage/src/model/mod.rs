@@ -65,6 +65,8 @@ struct State {
     api_keys: Vec<ApiKey>,
     /// Id and name are the customer's.
     accounts: BTreeMap<CustomerId, Account>,
+    /// Every id that was ever an account's, and of which app.
+    account_ids: BTreeMap<String, AppId>,
     /// Where the next sweep of families goes on.
     swept_to: Option<FamilyId>,
 }
@@ -129,6 +131,7 @@ impl State {
         cuts.retain(|(subject, cuts)| subject.kind != SubjectKind::Family || self.still_matters(cuts));
         let sites = self.customers.iter().map(|customer| customer.sites.len()).sum();
         let counts = [
+            ("account_ids", self.account_ids.len()),
             ("accounts", self.accounts.len()),
             ("api_keys", self.api_keys.len()),
             ("apps", self.apps.len()),

@@ -15,6 +15,15 @@ const ACCOUNT: &str = "SELECT a.customer, app, external_id, name, timezone, curr
     FROM accounts a JOIN customers c ON c.id = a.customer";
 
 pub(super) fn register(mut txn: Txn<'_>, account: &Account, act: &Act) -> rusqlite::Result<Outcome> {
+    // Whoever knew that id must find nobody else under it.
+    let before: Option<i64> = txn
+        .db
+        .prepare_cached("SELECT app FROM account_ids WHERE external_id = ?1")?
+        .query_row([&account.external_id], |row| row.get(0))
+        .optional()?;
+    if before.is_some_and(|app| app != account.app.0) {
+        return Ok(Outcome::Stale);
+    }
     let id = CustomerId(next_id(txn.db, "customers")?);
     let inserted = txn
         .db
@@ -24,6 +33,11 @@ pub(super) fn register(mut txn: Txn<'_>, account: &Account, act: &Act) -> rusqli
         .execute(params![id.0, account.external_id, account.name])?;
     if inserted == 0 {
         return Ok(Outcome::Stale);
+    }
+    if before.is_none() {
+        txn.db
+            .prepare_cached("INSERT INTO account_ids (external_id, app) VALUES (?1, ?2)")?
+            .execute(params![account.external_id, account.app.0])?;
     }
     txn.db
         .prepare_cached(

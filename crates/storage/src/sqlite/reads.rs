@@ -10,7 +10,8 @@ use super::{apps, families, records, rows};
 use crate::{AuditRow, Boot, audit};
 
 /// The tables of `counts`.
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 23] = [
+    "account_ids",
     "accounts",
     "api_keys",
     "apps",

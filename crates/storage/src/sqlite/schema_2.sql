@@ -103,3 +103,10 @@ CREATE TABLE accounts (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX accounts_app ON accounts (app);
+
+-- Every id that was ever an account's, and of which app: nobody else may come under it. As many as accounts were registered
+-- under different ids; they stay.
+CREATE TABLE account_ids (
+    external_id TEXT    PRIMARY KEY,
+    app         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use causeway_protocol::legacy::Logo;
 use causeway_protocol::profile::{AppIdForm, Registration};
 use causeway_protocol::records::{Act, App, AppStatus, ClientKind};
-use causeway_protocol::registration::{self, Draft, Field, MAX_APPS, Problem, Wish};
+use causeway_protocol::registration::{self, Around, Draft, Field, MAX_APPS, MAX_APPS_EACH, Problem, Wish};
 use causeway_protocol::seal::sha256;
 use causeway_protocol::secret::{Secret, SecretVerifier};
 use causeway_protocol::{AppId, Change, Outcome, Reason, Refusal, Row};
@@ -21,18 +21,14 @@ const DETAIL: usize = 200;
 impl Registrar {
     /// Registers an app. `nonce` names the form: sent twice, it makes one app.
     pub async fn register(&self, node: &Node, wish: &Wish, logo: LogoWish, nonce: &str) -> Result<Registered, Not> {
-        let (draft, logo) = self.look_at(node, wish, logo)?;
+        let (draft, logo) = self.look_at(node, wish, logo, None)?;
         let form = format!("{}/{nonce}", self.person.id);
         let client_id = client_id(node.profile.registration.client_id, &form);
         if let Some(app) = node.app(&client_id) {
             return Ok(Registered::Before(Some(app)));
         }
-        let own = |app: &Arc<App>| match &self.home {
-            Some(home) => app.home == Some(home.id),
-            None => app.registered_by == Some(self.person.id),
-        };
-        if !self.is_staff() && node.held.apps().iter().filter(|app| own(app)).count() >= MAX_APPS {
-            return Err(Reason::TooManyApps.into());
+        if let Some(reason) = self.no_place(node) {
+            return Err(reason.into());
         }
         // The form lives as long as its session at most.
         let spend =
@@ -53,6 +49,19 @@ impl Registrar {
         let app = applied_app(node.apply(Change::PutApp(app, act)).await?)?;
         let app = self.set_logo(node, app, logo).await?;
         Ok(Registered::New(Box::new(app), secret))
+    }
+
+    /// Why no more apps fit: the customer has all that it may have, or this person.
+    fn no_place(&self, node: &Node) -> Option<Reason> {
+        let apps = node.held.apps();
+        let mine = |app: &&Arc<App>| app.registered_by == Some(self.person.id);
+        let ours = |app: &&Arc<App>| self.home.as_ref().is_some_and(|home| app.home == Some(home.id));
+        match () {
+            () if self.is_staff() => None,
+            () if apps.iter().filter(ours).count() >= MAX_APPS => Some(Reason::TooManyApps),
+            () if apps.iter().filter(mine).count() >= MAX_APPS_EACH => Some(Reason::TooManyOwnApps),
+            () => None,
+        }
     }
 
     fn new_app(&self, node: &Node, draft: Draft, client_id: String, secrets: Vec<SecretVerifier>) -> App {
@@ -88,8 +97,7 @@ impl Registrar {
     /// Changes an app that stands as it was shown.
     pub async fn edit(&self, node: &Node, id: AppId, seen: &str, wish: &Wish, logo: LogoWish) -> Result<App, Not> {
         let old = self.find(node, id).await?;
-        let wish = Wish { public_client: old.kind == ClientKind::Public, ..wish.clone() };
-        let (draft, logo) = self.look_at(node, &wish, logo)?;
+        let (draft, logo) = self.look_at(node, wish, logo, Some(&old))?;
         if state_of(&old) != seen {
             return Err(Reason::AppChanged.into());
         }
@@ -160,10 +168,14 @@ impl Registrar {
         Ok(if new == old { old } else { self.replace(node, old, new, verb).await? })
     }
 
-    /// What is wrong with a wish and an image, all of it.
-    fn look_at(&self, node: &Node, wish: &Wish, logo: LogoWish) -> Result<(Draft, LogoChange), Not> {
+    /// What is wrong with a wish and an image, all of it. `old`: the app as it is; its kind stays.
+    fn look_at(&self, node: &Node, wish: &Wish, logo: LogoWish, old: Option<&App>) -> Result<(Draft, LogoChange), Not> {
         let profile = &node.profile;
-        let draft = registration::check(wish, profile, &node.held.scopes());
+        let kind = old.map(|old| if old.kind == ClientKind::Public { "public" } else { "confidential" });
+        let wish = Wish { kind: kind.map_or_else(|| wish.kind.clone(), str::to_owned), ..wish.clone() };
+        let taken = self.taken_names(node, old, &wish.name);
+        let around = Around { taken: taken.as_deref(), reach: self.reach(profile, old) };
+        let draft = registration::check(&wish, profile, &node.held.scopes(), around);
         let logo = match logo {
             _ if !profile.registration.logo => Ok(LogoChange::None),
             LogoWish::Keep => Ok(LogoChange::None),

@@ -1,6 +1,8 @@
 //! Who decides about an authorization request, and for which customer: a signed-in person with an own account and teams, or
 //! whoever holds the link of a registered account. What is decided is `authorize`'s.
 
+use std::net::IpAddr;
+
 use causeway_protocol::accounts::SignInToken;
 use causeway_protocol::authorize::{PENDING_LIFE, Request};
 use causeway_protocol::consent::{Decider, Form};
@@ -8,13 +10,16 @@ use causeway_protocol::legacy::Account;
 use causeway_protocol::params::Params;
 use causeway_protocol::profile::AccountProof;
 use causeway_protocol::records::{Customer, Person};
+use causeway_protocol::time::Seconds;
 use causeway_protocol::{Change, CustomerId, Outcome, Reason, Refusal};
 use causeway_storage::Store;
 
-use super::MAX_TOKEN_LIFE;
+use super::{MAX_TOKEN_LIFE, Shown};
 use crate::flows::accounts::TOKEN_PREFIX;
 use crate::flows::caller;
 use crate::node::{Node, refusal_of};
+use crate::shared::Shared;
+use crate::throttle::Key;
 
 /// Who decides, with the rows behind it.
 #[derive(Clone, Debug)]
@@ -40,6 +45,36 @@ impl Asked {
             Asked::Person(person) => Some(person),
             Asked::Nobody(_) => None,
         }
+    }
+}
+
+/// The accounts that somebody's links named in vain. Over the limit no link of that app is answered to them, also not one
+/// that names a right account: else trying ids would go on, and each hit shows a name.
+pub(super) struct AccountTries<'a> {
+    shared: &'a Shared,
+    key: Key,
+}
+
+impl<'a> AccountTries<'a> {
+    pub(super) fn of(shared: &'a Shared, request: &Request, source: IpAddr) -> Self {
+        Self { shared, key: Key::of(&[b"account", &request.app.0.to_be_bytes(), &caller::octets(source)]) }
+    }
+
+    /// Refuses who is over the limit.
+    pub(super) fn check(&self) -> Result<(), Shown> {
+        throttled(self.shared.unknown_accounts.wait(self.key, self.shared.node.clock.monotonic_nanos()))
+    }
+
+    /// Counts one more.
+    pub(super) fn failed(&self) -> Result<(), Shown> {
+        throttled(self.shared.unknown_accounts.failed(self.key, self.shared.node.clock.monotonic_nanos()))
+    }
+}
+
+fn throttled(wait: Option<Seconds>) -> Result<(), Shown> {
+    match wait {
+        Some(_) => Err(Shown { wait, ..Reason::AccountsThrottled.into() }),
+        None => Ok(()),
     }
 }
 

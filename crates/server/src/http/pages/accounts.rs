@@ -14,6 +14,7 @@ use super::views::Problem;
 use super::{FormEnds, card, form, page, path_part, problem, refused, sign_in, signed_frame, signed_in, words};
 use crate::flows::accounts::{Keeper, Listed};
 use crate::flows::authorize::Shown;
+use crate::flows::caller::Refused;
 use crate::flows::mini_app;
 use crate::flows::session::SignedIn;
 use crate::http::reply::{self, Kind};
@@ -77,15 +78,15 @@ pub async fn add(State(edge): State<Edge>, request: Request) -> Response {
         let fields = form(&parts.headers, body).await?;
         here.check(&fields, ADD)?;
         let added = match Fields::read(&fields) {
-            Ok(fields) => here.keeper.register(&edge.node, fields).await,
-            Err(refusal) => Err(refusal),
+            Ok(fields) => here.keeper.register(&edge, fields).await,
+            Err(refusal) => Err(refusal.into()),
         };
         match added {
             Ok(_) => Ok(reply::see_other(&format!("{}?done=added", here.list))),
-            Err(refusal) if is_typed(&refusal) => {
+            Err(Refused { refusal, .. }) if is_typed(&refusal) => {
                 listed(&edge, &parts, &here, typed(&fields), Some(wrong(&refusal))).await
             }
-            Err(refusal) => Err(refusal.into()),
+            Err(Refused { refusal, wait }) => Err(Shown { wait, ..refusal.into() }),
         }
     };
     answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))
@@ -230,7 +231,7 @@ async fn listed(
         notice: match text("done") {
             Some("added") => Some("The account is added."),
             Some("edited") => Some("The account is changed."),
-            Some("deleted") => Some("The account is deleted. Its id is free again."),
+            Some("deleted") => Some("The account is deleted. Its id stays yours: no other app can register it."),
             _ => None,
         },
         problem,

@@ -12,6 +12,7 @@ use super::browser::Visitor;
 use super::{consent, form, go_back, refused, sign_in, signed_in, with_cookie};
 use crate::flows::authorize::{self, ANOTHER, Answer, Shown};
 use crate::flows::session::SignedIn;
+use crate::http::headers::source;
 use crate::http::reply;
 use crate::shared::{Edge, Shared};
 
@@ -25,7 +26,7 @@ pub async fn show(State(edge): State<Edge>, request: Request) -> Response {
         let who = signed_in(&edge, &visitor).await?;
         let another = matches!(params.get(ANOTHER.0), Ok(Some(word)) if word == ANOTHER.1);
         let (browser, cookie) = visitor.browser_or_new(&edge.node);
-        let answer = authorize::begin(&edge.node, &params, browser, who.as_ref(), another).await?;
+        let answer = authorize::begin(&edge, &params, (browser, source(&parts).0), who.as_ref(), another).await?;
         Ok::<_, Shown>(with_cookie(reply_to(&edge, &parts, answer, who.as_ref()), cookie))
     };
     answered.await.unwrap_or_else(|shown| refused::page(&edge, &parts, shown))

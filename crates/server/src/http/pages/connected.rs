@@ -3,9 +3,10 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use causeway_protocol::params::Params;
 use causeway_protocol::profile::SubjectRule;
 use causeway_protocol::records::Customer;
-use causeway_protocol::{ConnectionId, CustomerId, Reason, ScopeSet, UserId};
+use causeway_protocol::{ConnectionId, CustomerId, Reason, Refusal, ScopeSet, UserId};
 use http::request::Parts;
 
 use super::browser::{Visitor, same_origin};
@@ -28,11 +29,12 @@ pub async fn list(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let answered = async {
         let Some(who) = visitor(&edge, &parts).await? else { return Ok(sign_in_first(&edge, &parts)) };
-        let whose = number(&parts, "account").map_or(Whose::First, |number| Whose::Account(CustomerId(number)));
+        let query = Params::form(parts.uri.query().unwrap_or_default().as_bytes())?;
+        let whose = number(&query, "account")?.map_or(Whose::First, |number| Whose::Account(CustomerId(number)));
         let cutter = connected::cutter(&edge.node, &who, whose).await?;
-        let after = number(&parts, "after");
+        let after = number(&query, "after")?;
         let (rows, more) = cutter.list(&edge.node, after.map(ConnectionId)).await?;
-        let gone = match number(&parts, "disconnected") {
+        let gone = match number(&query, "disconnected")? {
             Some(id) => cutter.name_of_cut(&edge.node, ConnectionId(id)).await.unwrap_or_default(),
             None => None,
         };
@@ -156,10 +158,9 @@ fn parse(id: &str) -> Result<ConnectionId, Reason> {
     id.parse().map(ConnectionId).map_err(|_| Reason::NoSuchConnection)
 }
 
-/// A number of the query; anything else counts as absent.
-fn number(parts: &Parts, name: &str) -> Option<i64> {
-    let query = parts.uri.query()?;
-    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+/// A number of the query; anything else counts as absent, and twice is refused (T-04).
+fn number(query: &Params, name: &str) -> Result<Option<i64>, Refusal> {
+    Ok(query.get(name)?.and_then(|text| text.parse().ok()))
 }
 
 /// What it may do now: what was allowed, as far as the app still has it (TOKENS 2).

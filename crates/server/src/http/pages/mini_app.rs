@@ -96,7 +96,10 @@ fn shown(edge: &Shared, guest: &Guest, offer: &mini_app::Offer, now: causeway_pr
             OfferState::Connected(at) => Some(words::when(at, now)),
             _ => None,
         },
-        connect: connect.then(|| format!("{}/connect/{}", path(edge), offer.key)),
+        connect: connect.then(|| {
+            let token = guest.token(&connects(&offer.key));
+            append_query(&format!("{}/connect/{}", path(edge), offer.key), &[(TOKEN, &token)])
+        }),
         ends: matches!(offer.state, OfferState::Connected(_)),
         token: guest.token(&deed(&offer.key)),
     }
@@ -106,13 +109,23 @@ fn deed(provider: &str) -> String {
     format!("disconnect {provider}")
 }
 
-/// GET: off to a provider. A link, not a form: where a provider leads on to, no policy of ours can name.
+fn connects(provider: &str) -> String {
+    format!("connect {provider}")
+}
+
+/// GET, `token`: off to a provider. A link, not a form: where a provider leads on to, no policy of ours can name.
 pub async fn connect(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let answered = async {
         same_origin(&edge.node, &parts.headers)?;
         let guest = visitor(&edge, &parts).await?;
-        Ok(match guest.connect(&edge, path_part(&parts, 0)).await {
+        let provider = path_part(&parts, 0);
+        let query = Params::form(parts.uri.query().unwrap_or_default().as_bytes()).unwrap_or_default();
+        // The page may have been opened by a visit to another account, and the cookie is of the latest one.
+        if !guest.owns(query.get(TOKEN).ok().flatten().unwrap_or_default(), &connects(provider)) {
+            return Err(Reason::FormForeign.refuse());
+        }
+        Ok(match guest.connect(&edge, provider).await {
             Ok(url) => reply::see_other(&url),
             Err(refusal) => reply::see_other(&trouble(&edge, &guest, &refusal)),
         })

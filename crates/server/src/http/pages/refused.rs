@@ -5,6 +5,8 @@ use axum::response::Response;
 use causeway_protocol::params::Params;
 use causeway_protocol::profile::Profile;
 use causeway_protocol::{Reason, Refusal};
+use http::HeaderValue;
+use http::header::RETRY_AFTER;
 use http::request::Parts;
 
 use super::views::{Problem, Refused, Support, Way};
@@ -15,13 +17,13 @@ use crate::shared::Shared;
 
 /// The page of a refusal.
 pub fn page(edge: &Shared, parts: &Parts, shown: impl Into<Shown>) -> Response {
-    let Shown { refusal, again } = shown.into();
+    let Shown { refusal, again, wait } = shown.into();
     let profile = &edge.node.profile;
     let words = words_of(refusal.reason);
     let apps = profile.endpoints.connected_apps.clone();
     let way = match (again, refusal.reason) {
         (Some(href), _) => Way { href, text: "Look at the request again" },
-        (None, Reason::NoSuchApp | Reason::TooManyApps) => {
+        (None, Reason::NoSuchApp | Reason::TooManyApps | Reason::TooManyOwnApps) => {
             Way { href: profile.endpoints.apps.clone(), text: "See the apps" }
         }
         (None, Reason::NoSuchConnection) => Way { href: apps, text: "See connected apps" },
@@ -37,7 +39,11 @@ pub fn page(edge: &Shared, parts: &Parts, shown: impl Into<Shown>) -> Response {
         developer: developer(&refusal, parts),
         support: support(profile, parts.uri.path().starts_with(&profile.endpoints.connected_apps)),
     };
-    show(Kind::Refused(refusal.reason), &view, FormEnds::Here)
+    let mut reply = show(Kind::Refused(refusal.reason), &view, FormEnds::Here);
+    if let Some(wait) = wait {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.0.max(1)));
+    }
+    reply
 }
 
 /// `https://help.example/x` → `help.example/x`. A link on pages of settings; text in the OAuth flow, whose pages lead
@@ -81,13 +87,17 @@ fn words_of(reason: Reason) -> Words {
         NoSuchConnection => ("This connection is gone", ""),
         NoSuchApp => ("There is no such app here", ""),
         AppChanged => ("Somebody was faster", "Nothing was saved."),
-        TooManyApps => ("No more apps fit here", "Nothing was saved."),
+        TooManyApps | TooManyOwnApps => ("No more apps fit here", "Nothing was saved."),
         NoSuchPage => ("Page not found", ""),
         MethodNotAllowed => ("This page works another way", "Nothing was done."),
         SignInNeeded => ("Please sign in again", "Your session has ended. Nothing was shared."),
-        SignInBusy | StoreBusy | StoreFailed | GuardNotReady | Draining => {
-            ("Please try again in a moment", "Nothing was done.")
-        }
+        SignInBusy
+        | StoreBusy
+        | StoreFailed
+        | GuardNotReady
+        | Draining
+        | AccountsThrottled
+        | RegistrationsThrottled => ("Please try again in a moment", "Nothing was done."),
         ScopeUnknown => ("What this app may ask for has changed", "Nothing was shared."),
         _ => ("This did not work", "Nothing was shared."),
     };

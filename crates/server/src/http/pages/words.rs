@@ -3,6 +3,7 @@
 
 use causeway_protocol::UnixTime;
 use causeway_protocol::profile::OAuth1Rules;
+use causeway_protocol::registration::lookalike::{MAX_MARKS, is_combining, is_ignorable, skeleton};
 use causeway_protocol::time::Seconds;
 use url::Url;
 
@@ -40,7 +41,7 @@ fn clean(text: &str, longest: usize) -> String {
     let (mut length, mut marks) = (0, 0);
     for c in text.chars().map(|c| if c.is_whitespace() || c.is_control() { ' ' } else { c }).filter(|c| !deceives(*c)) {
         marks = if is_combining(c) { marks + 1 } else { 0 };
-        if marks > 2 || (c == ' ' && (out.is_empty() || out.ends_with(' '))) {
+        if marks > MAX_MARKS || (c == ' ' && (out.is_empty() || out.ends_with(' '))) {
             continue;
         }
         if length == longest {
@@ -55,26 +56,26 @@ fn clean(text: &str, longest: usize) -> String {
 
 /// Invisible, direction-turning and ignorable characters, and marks that would pass for ours.
 fn deceives(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
-        | '\u{2611}' | '\u{2705}' | '\u{2713}' | '\u{2714}' | '\u{221a}' | '\u{1f5f8}' | '\u{1f5f9}' | '\u{1f6e1}'
-        | '\u{1f510}' | '\u{1f512}')
-}
-
-fn is_combining(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
-        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+    is_ignorable(c)
+        || matches!(
+            c,
+            '\u{2611}'
+                | '\u{2705}'
+                | '\u{2713}'
+                | '\u{2714}'
+                | '\u{221a}'
+                | '\u{1f5f8}'
+                | '\u{1f5f9}'
+                | '\u{1f6e1}'
+                | '\u{1f510}'
+                | '\u{1f512}'
+        )
 }
 
 /// Whether a registered name claims what only the platform can say: its own name, or that somebody checked it.
 pub fn poses(text: &str, platform: &str) -> bool {
-    let fold =
-        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
-    let (text, platform) = (fold(&clean(text, usize::MAX)), fold(platform));
-    [platform.as_str(), "verified", "official"].iter().any(|claim| !claim.is_empty() && text.contains(claim))
+    let text = skeleton(text);
+    [platform, "verified", "official"].map(skeleton).iter().any(|claim| !claim.is_empty() && text.contains(claim))
 }
 
 /// "A, B and C".

@@ -19,7 +19,7 @@ async fn ask(platform: &Platform, app: &Partner, email: &str) -> Page {
 }
 
 #[tokio::test]
-async fn core_18_until_it_is_approved_only_its_own_customer_can_connect_it() {
+async fn core_18_ar_07_until_it_is_approved_only_its_own_customer_can_connect_it() {
     let platform = reviewed().await;
     let mut olivia = Browser::of(&platform, OLIVIA).await;
     let done = register(&platform, &mut olivia, &with(&[("visibility", "public")])).await;
@@ -45,7 +45,7 @@ async fn core_18_until_it_is_approved_only_its_own_customer_can_connect_it() {
     assert!(!sam.open(&platform, &format!("{APPS}?waiting")).await.text().contains("Table Talk"));
     // A developer's app without a customer waits for everybody.
     let mut dana = Browser::of(&platform, DANA).await;
-    let lone = partner(&register(&platform, &mut dana, GOOD).await);
+    let lone = partner(&register(&platform, &mut dana, &with(&[("name", "Dana’s Talk")])).await);
     assert!(!ask(&platform, &lone, OLIVIA).await.buttons().contains(&"Allow".to_owned()));
 }
 

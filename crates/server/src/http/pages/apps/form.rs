@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_protocol::Reason;
 use causeway_protocol::profile::{self, Registration};
 use causeway_protocol::records::{App, AppStatus, ClientKind, Visibility};
-use causeway_protocol::registration::{Problem, Wish};
+use causeway_protocol::registration::{Problem, Reach, Wish};
 use http::request::Parts;
 
 use super::super::{FormEnds, card, page, problem, refused, signed_frame, words};
@@ -25,11 +25,7 @@ pub async fn new(State(edge): State<Edge>, request: Request) -> Response {
     match visit(&edge, &parts).await {
         Ok(visit) => {
             let required = edge.node.profile.authorize.required_scopes.clone();
-            let wish = Wish {
-                scopes: required,
-                private: visit.registrar.may_keep_private(&edge.node.profile),
-                ..Wish::default()
-            };
+            let wish = Wish { scopes: required, ..Wish::default() };
             page(Kind::Ok, &empty_form(&edge, &parts, &visit, &wish), FormEnds::Here)
         }
         Err(reply) => reply,
@@ -140,8 +136,9 @@ fn as_wish(edge: &Shared, app: &App) -> Wish {
         description: app.description.clone(),
         link: app.info_url.clone(),
         redirect_uris: app.redirect_uris.join("\n"),
-        private: app.visibility != Visibility::Public,
-        public_client: app.kind == ClientKind::Public,
+        visibility: if app.visibility == Visibility::Public { "public" } else { "private" }.to_owned(),
+        // Not asked: it stays.
+        kind: String::new(),
         scopes: registry.names(app.scopes).map(str::to_owned).collect(),
         providers: app.providers.clone(),
     }
@@ -156,8 +153,9 @@ fn empty_form(edge: &Shared, parts: &Parts, visit: &Visit, wish: &Wish) -> AppFo
         back: profile.endpoints.apps.clone(),
         button: "Register application",
         hidden: vec![("token", visit.who.token(&new_deed(&nonce))), ("form", nonce)],
-        public_client: Some(wish.public_client),
-        private: visit.registrar.may_keep_private(profile).then_some(wish.private),
+        // What was not chosen is chosen as it is best: narrow.
+        public_client: Some(wish.kind == "public"),
+        private: (visit.registrar.reach(profile, None) == Reach::Asked).then_some(wish.visibility != "public"),
         consequence: match profile.registration.mode {
             Registration::Review if !visit.registrar.is_staff() => {
                 "Your own account can try it at once. Everybody else can once it was reviewed."
@@ -171,14 +169,19 @@ fn empty_form(edge: &Shared, parts: &Parts, visit: &Visit, wish: &Wish) -> AppFo
 fn filled_form(edge: &Shared, parts: &Parts, visit: &Visit, app: &App, wish: &Wish) -> AppForm {
     let profile = &edge.node.profile;
     let href = format!("{}/{}", profile.endpoints.apps, app.id);
-    let may_choose = profile.registration.private && (app.home.is_some() || app.visibility != Visibility::Public);
+    let may_choose = visit.registrar.reach(profile, Some(app)) == Reach::Asked;
+    let public = match wish.visibility.as_str() {
+        "public" => true,
+        "private" => false,
+        _ => app.visibility == Visibility::Public,
+    };
     AppForm {
         heading: format!("Edit {}", words::name(&app.name)),
         action: format!("{href}/edit"),
         back: href,
         button: "Save",
         hidden: vec![("token", visit.who.token(&deed("edit", app.id))), ("seen", state_of(app))],
-        private: may_choose.then_some(wish.private),
+        private: may_choose.then_some(!public),
         logo_of: app.logo.map(|_| card(app, profile)),
         consequence: match (profile.registration.mode, app.status) {
             (Registration::Review, AppStatus::Approved) if !visit.registrar.is_staff() => {

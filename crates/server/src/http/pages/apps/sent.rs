@@ -20,6 +20,9 @@ const MAX_FIELDS: usize = 300;
 /// The longest text of a field, in bytes.
 const MAX_TEXT: usize = 64 * 1024;
 
+/// Fields that may be sent several times: boxes. Everything else has one value (T-04).
+const BOXES: [&str; 2] = ["scopes", "providers"];
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
@@ -60,6 +63,9 @@ impl Sent {
                 let text = std::str::from_utf8(&value).map_err(|_| Reason::ParameterMalformed.about("not UTF-8"))?;
                 all.push(&name, text)?;
             } else if name == "logo" && !value.is_empty() {
+                if all.logo.is_some() {
+                    return Err(Reason::ParameterRepeated.about("logo"));
+                }
                 // What is too much is cut, not kept: one byte over the limit is enough to say so.
                 all.logo = Some(value[..value.len().min(MAX_LOGO + 1)].to_vec());
             }
@@ -70,6 +76,10 @@ impl Sent {
     fn push(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
         if self.fields.len() >= MAX_FIELDS || value.len() > MAX_TEXT {
             return Err(Reason::BodyTooLarge.refuse());
+        }
+        if !BOXES.contains(&name) && self.fields.iter().any(|(known, _)| known == name) {
+            let shown = name.chars().filter(char::is_ascii_graphic).take(40).collect::<String>();
+            return Err(Reason::ParameterRepeated.about(shown));
         }
         self.fields.push((name.to_owned(), value.to_owned()));
         Ok(())
@@ -96,8 +106,8 @@ impl Sent {
             description: self.text("description").to_owned(),
             link: self.text("link").to_owned(),
             redirect_uris: self.text("redirect_uris").to_owned(),
-            private: self.text("visibility") == "private",
-            public_client: self.text("kind") == "public",
+            visibility: self.text("visibility").to_owned(),
+            kind: self.text("kind").to_owned(),
             scopes: self.all("scopes"),
             providers: self.all("providers"),
         }
