@@ -41,13 +41,13 @@ pub(crate) fn carried<'a>(
     }
     let scheme =
         |word: &[u8]| header.is_some_and(|text| text.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word)));
-    let signed = foreign.oauth1 && (scheme(b"oauth ") || Query::read(query, None).oauth);
+    // A bearer token beside parameters of OAuth 1.0 is refused where the token is read, with the one look at the query.
+    let signed = foreign.oauth1 && (scheme(b"oauth ") || !scheme(b"bearer ") && Query::read(query, None).oauth);
     let key = match &foreign.keys {
         Some(rules) => api_key(headers, query, header, rules)?,
         None => None,
     };
     match (signed, key) {
-        (true, None) if scheme(b"bearer ") => Err(Reason::CredentialsTwice.into()),
         (true, None) => Ok(Carried::OAuth1),
         (true, Some(_)) => Err(Reason::CredentialsTwice.into()),
         (false, Some(key)) => Ok(Carried::ApiKey(key)),
@@ -251,7 +251,8 @@ mod tests {
         twice(&[], Some("api%4Bey=k1&apiKey=k2"));
         twice(&[], Some("apiKey=k1&apiKey"));
         twice(&[("x-api-key", "k1")], Some("oauth_consumer_key=k"));
-        twice(&[("authorization", "Bearer abc")], Some("oauth_consumer_key=k"));
+        is(&[("authorization", "Bearer abc")], Some("oauth_consumer_key=k"), "token");
+        assert_eq!(read(&[b"Bearer abc"], Some("oauth_consumer_key=k")), Err(Reason::CredentialsTwice));
         twice(&[("authorization", "OAuth a=\"b\""), ("x-api-key", "k1")], None);
         for (headers, query) in [(&[("x-api-key", "")][..], None), (&[], Some("apiKey="))] {
             assert_eq!(carried_by(headers, query), Err(Reason::CredentialsMalformed), "{headers:?} {query:?}");

@@ -34,7 +34,7 @@ pub(crate) fn clock(at: UnixTime) -> String {
 
 /// "2026-11-21 14:02:31 UTC".
 pub(crate) fn exact(at: UnixTime) -> String {
-    let (year, month, day) = date(at.0.div_euclid(86_400));
+    let (year, month, day) = at.date();
     format!("{year:04}-{month:02}-{day:02} {}:{:02} UTC", clock(at), at.0.rem_euclid(60))
 }
 
@@ -43,21 +43,8 @@ pub(crate) fn moment(now: UnixTime, at: UnixTime) -> String {
     if now.0.div_euclid(86_400) == at.0.div_euclid(86_400) {
         return format!("{} UTC", clock(at));
     }
-    let (year, month, day) = date(at.0.div_euclid(86_400));
+    let (year, month, day) = at.date();
     format!("{} UTC on {year:04}-{month:02}-{day:02}", clock(at))
-}
-
-/// The civil date of a day since 1970-01-01 (Howard Hinnant's `civil_from_days`).
-fn date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use causeway_protocol::records::Role;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{ConsumerId, Reason, Refusal, UnixTime};
 use causeway_storage::sqlite::ReadOnly;
-use causeway_storage::{Page, Store};
+use causeway_storage::{PAGE_MAX, Page, Store};
 
 use super::session::SignedIn;
 use crate::node::{Node, refusal_of};
@@ -77,19 +77,36 @@ impl Reader {
 
     /// Every line, up to a bound.
     pub async fn all(&self, node: &Node) -> Result<(Vec<LegacyLine>, Totals), Refusal> {
-        let (mut all, mut totals, mut after) = (Vec::new(), Totals::default(), None);
-        loop {
-            let lines = node.store.legacy(since_day(node.now()), Page { after, limit: 500 }).await;
-            let lines = lines.map_err(refusal_of)?;
-            let Some(last) = lines.last() else { return Ok((all, totals)) };
-            after = Some(last.consumer);
-            lines.iter().for_each(|line| totals.add(line));
-            all.extend(lines);
-            if all.len() >= COUNTED {
-                totals.more = true;
-                return Ok((all, totals));
+        let mut gathered = Gathered::default();
+        while gathered.all.len() < COUNTED {
+            let lines = node.store.legacy(since_day(node.now()), gathered.next()).await.map_err(refusal_of)?;
+            if !gathered.take(lines) {
+                return Ok((gathered.all, gathered.totals));
             }
         }
+        gathered.totals.more = true;
+        Ok((gathered.all, gathered.totals))
+    }
+}
+
+/// What was read so far, page by page.
+#[derive(Default)]
+struct Gathered {
+    all: Vec<LegacyLine>,
+    totals: Totals,
+}
+
+impl Gathered {
+    fn next(&self) -> Page<ConsumerId> {
+        Page { after: self.all.last().map(|last| last.consumer), limit: PAGE_MAX }
+    }
+
+    /// Whether there was anything.
+    fn take(&mut self, lines: Vec<LegacyLine>) -> bool {
+        let some = !lines.is_empty();
+        lines.iter().for_each(|line| self.totals.add(line));
+        self.all.extend(lines);
+        some
     }
 }
 
@@ -99,14 +116,12 @@ impl Reader {
 /// One line.
 pub async fn of_directory(dir: &Path, now: UnixTime) -> Result<(Vec<LegacyLine>, Totals), String> {
     let store = ReadOnly::open(dir).map_err(|error| error.to_string())?;
-    let (mut all, mut totals, mut after) = (Vec::new(), Totals::default(), None);
+    let mut gathered = Gathered::default();
     loop {
-        let lines =
-            store.legacy(since_day(now), Page { after, limit: 500 }).await.map_err(|error| error.to_string())?;
-        let Some(last) = lines.last() else { return Ok((all, totals)) };
-        after = Some(last.consumer);
-        lines.iter().for_each(|line| totals.add(line));
-        all.extend(lines);
+        let lines = store.legacy(since_day(now), gathered.next()).await.map_err(|error| error.to_string())?;
+        if !gathered.take(lines) {
+            return Ok((gathered.all, gathered.totals));
+        }
     }
 }
 

@@ -13,7 +13,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::headers::single;
-use super::pages::words::civil;
 use super::{body, reply};
 use crate::flows::oauth1::Signed;
 use crate::flows::oauth1_tokens::{self, Given};
@@ -122,7 +121,7 @@ pub(super) fn http_date(at: UnixTime) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (days, rest) = (at.0.div_euclid(Seconds::DAY.0), at.0.rem_euclid(Seconds::DAY.0));
-    let (year, month, day) = civil(days);
+    let (year, month, day) = at.date();
     let (weekday, month) = (DAYS[days.rem_euclid(7) as usize], MONTHS[month as usize - 1]);
     let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
     format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")

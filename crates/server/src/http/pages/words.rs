@@ -165,13 +165,12 @@ pub fn when(at: UnixTime, now: UnixTime) -> When {
         "November",
         "December",
     ];
-    let (days, rest) = (at.0.div_euclid(Seconds::DAY.0), at.0.rem_euclid(Seconds::DAY.0));
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    let ((year, month, day), rest) = (at.date(), at.0.rem_euclid(Seconds::DAY.0));
+    let (hour, minute) = (rest / 3_600, rest / 60 % 60);
     When {
         ago: ago(now.since(at)),
         exact: format!("{day} {} {year}, {hour:02}:{minute:02} UTC", MONTHS[month as usize - 1]),
-        machine: format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"),
+        machine: at.rfc3339(),
     }
 }
 
@@ -204,19 +203,6 @@ fn ago(passed: Seconds) -> String {
         n => (n / 31_536_000, "years"),
     };
     format!("{} ago", count(number as usize, unit))
-}
-
-/// Year, month and day of a number of days since 1970-01-01 (the proleptic Gregorian calendar).
-pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
-    // Counted from 0000-03-01, so that a leap day ends a year; 146,097 days are 400 years.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// Where a redirect URI leads, as a person would check it: the host in its ASCII form, so that no letter poses as
