@@ -6,11 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 
 use causeway_protocol::profile::{ApiRules, Profile, SitePlace};
-use causeway_protocol::seal::{KeyRing, SealError};
+use causeway_protocol::seal::{OpenAccess, SealError};
 use causeway_protocol::taken_back::{PERMITTED_SKEW, Verdict};
 use causeway_protocol::time::Seconds;
-use causeway_protocol::token::AccessToken;
-use causeway_protocol::{AppId, AudienceId, Position, Reason, UnixTime};
+use causeway_protocol::{AppId, AudienceId, Position, Reason};
 
 use crate::body;
 use crate::budget::Budgets;
@@ -63,25 +62,25 @@ impl Guard {
 
     /// Who calls with a token, and may they call this route at all? The order is a defence: nothing about routes, scopes or
     /// sites is told to anybody without a good token.
-    pub fn begin(&self, call: &Call<'_>, held: &Held, ring: &KeyRing) -> Result<Admitted, Denied> {
+    pub fn begin(&self, call: &Call<'_>, held: &Held, ring: &impl OpenAccess) -> Result<Admitted, Denied> {
         let query = Query::read(call.query, self.site_parameter.as_deref());
         let text = credential::bearer(call.headers, &query)?;
-        let (who, judged_at) = self.token(text, call.now, held, ring)?;
+        let (who, judged_at) = self.token(text, call, held, ring)?;
         self.admit(call, who, judged_at, query, held)
     }
 
     /// The same for somebody whom the node identified: a verified OAuth 1.0 signature, or an API key.
     pub fn begin_as(&self, call: &Call<'_>, who: Identified, held: &Held) -> Result<Admitted, Denied> {
         let query = Query::read(call.query, self.site_parameter.as_deref());
-        let judged_at = self.live(&who, held)?;
+        let judged_at = self.live(&who, held, call.monotonic_nanos)?;
         self.admit(call, who, judged_at, query, held)
     }
 
     /// Who a token stands for, without any route: for the userinfo endpoint.
-    pub fn identify(&self, call: &Call<'_>, held: &Held, ring: &KeyRing) -> Result<Identified, Denied> {
+    pub fn identify(&self, call: &Call<'_>, held: &Held, ring: &impl OpenAccess) -> Result<Identified, Denied> {
         let query = Query::read(call.query, None);
         let text = credential::bearer(call.headers, &query)?;
-        self.token(text, call.now, held, ring).map(|(who, _)| who)
+        self.token(text, call, held, ring).map(|(who, _)| who)
     }
 
     /// Takes one call off the caller's budgets: for endpoints that are no route of the API (userinfo).
@@ -146,8 +145,15 @@ impl Guard {
 
     /// Is the token good, and at which position of the feed was that so? Every no is the same `TokenInvalid` (SECURITY BG-04);
     /// not knowing is none (BG-09).
-    fn token(&self, text: &str, now: UnixTime, held: &Held, ring: &KeyRing) -> Result<(Identified, Position), Denied> {
-        let token: AccessToken = ring.open(&self.prefix, text, now).map_err(|error| match error {
+    fn token(
+        &self,
+        text: &str,
+        call: &Call<'_>,
+        held: &Held,
+        ring: &impl OpenAccess,
+    ) -> Result<(Identified, Position), Denied> {
+        let now = call.now;
+        let token = ring.open_access(&self.prefix, text, now).map_err(|error| match error {
             SealError::UnknownKey(_) => Denied { retry_after: Some(NOT_READY), ..Denied::from(Reason::KeyUnknown) },
             SealError::Junk | SealError::Forged => Reason::TokenInvalid.into(),
         })?;
@@ -163,14 +169,14 @@ impl Guard {
         let scopes = token.scopes.intersect(app.scopes);
         let (customer, user) = (bearer.customer, bearer.user);
         let who = Identified { credential: Credential::Token { bearer, app }, customer, user, scopes };
-        let judged_at = self.live(&who, held)?;
+        let judged_at = self.live(&who, held, call.monotonic_nanos)?;
         Ok((who, judged_at))
     }
 
     /// Is nothing that the caller names taken back or off? Answers as of when.
-    fn live(&self, who: &Identified, held: &Held) -> Result<Position, Denied> {
+    fn live(&self, who: &Identified, held: &Held, monotonic_nanos: u64) -> Result<Position, Denied> {
         let (as_of, subjects) = who.subjects(self.audience);
-        match held.judge(as_of, subjects) {
+        match held.judge(as_of, subjects, monotonic_nanos) {
             Ok((Verdict::Live, position)) => Ok(position),
             Ok(_) => Err(Reason::TokenInvalid.into()),
             Err(_) => Err(not_ready()),
@@ -183,7 +189,7 @@ impl Guard {
         let customer = customer.filter(|customer| customer.active).ok_or(Denied::from(Reason::TokenInvalid))?;
         // A body or the customer may have been waited for: what was taken back meanwhile counts (SECURITY BG-07).
         if held.head() != call.judged_at {
-            self.live(&call.who, held)?;
+            self.live(&call.who, held, call.monotonic_nanos)?;
         }
         let rules = site::Rules {
             parameter: self.site_parameter.as_deref(),
@@ -204,7 +210,7 @@ impl Guard {
         &self,
         call: &Call<'_>,
         held: &Held,
-        ring: &KeyRing,
+        ring: &impl OpenAccess,
         source: &impl CustomerSource,
     ) -> Result<Pass, Denied> {
         self.finish(self.begin(call, held, ring)?, held, source).await

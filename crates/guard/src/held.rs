@@ -6,9 +6,10 @@ use std::future::Future;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use causeway_protocol::legacy::ApiKey;
 use causeway_protocol::records::{App, Customer, FeedEntry, FeedEvent};
 use causeway_protocol::taken_back::{Gap, TakenBack, Verdict};
-use causeway_protocol::{AppId, CustomerId, Position, Scopes, Subject, SubjectKind};
+use causeway_protocol::{ApiKeyId, AppId, AudienceId, CustomerId, Position, Scopes, Subject, SubjectKind};
 
 /// How many customers are remembered. One is a few hundred bytes.
 const MAX_CUSTOMERS: usize = 10_000;
@@ -23,12 +24,26 @@ pub trait CustomerSource: Send + Sync {
     fn load(&self, id: CustomerId) -> impl Future<Output = Result<Option<Customer>, Unavailable>> + Send;
 }
 
+/// What feed entries made stale, besides the set itself: to be read again before anybody relies on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stale {
+    /// Apps to reload.
+    pub apps: Vec<AppId>,
+    /// API keys to reload.
+    pub api_keys: Vec<ApiKeyId>,
+    /// Audiences whose access key was replaced.
+    pub audiences: Vec<AudienceId>,
+}
+
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Held {
     taken_back: RwLock<TakenBack>,
     apps: RwLock<HashMap<AppId, Arc<App>>>,
     by_client_id: RwLock<HashMap<String, AppId>>,
+    api_keys: RwLock<HashMap<[u8; 32], Arc<ApiKey>>>,
+    /// Until when, on the monotonic clock in nanoseconds, what was heard last counts as fresh.
+    fresh_until: AtomicU64,
     scopes: RwLock<Arc<Scopes>>,
     customers: RwLock<HashMap<CustomerId, Arc<Customer>>>,
     misses: AtomicU64,
@@ -44,8 +59,25 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Default for Held {
+    /// Nothing, fresh for ever.
+    fn default() -> Self {
+        Self {
+            taken_back: RwLock::default(),
+            apps: RwLock::default(),
+            by_client_id: RwLock::default(),
+            api_keys: RwLock::default(),
+            fresh_until: AtomicU64::new(u64::MAX),
+            scopes: RwLock::default(),
+            customers: RwLock::default(),
+            misses: AtomicU64::new(0),
+            owed: AtomicI64::new(0),
+        }
+    }
+}
+
 impl Held {
-    /// What a node loaded at start.
+    /// What a node loaded at start. Fresh for ever, until [`Held::heard`] says otherwise.
     pub fn new(taken_back: TakenBack, apps: Vec<App>, scopes: Scopes) -> Self {
         let held = Self { taken_back: RwLock::new(taken_back), ..Self::default() };
         held.set_scopes(scopes);
@@ -74,17 +106,51 @@ impl Held {
         read(&self.taken_back).len()
     }
 
-    /// Takes feed entries in, oldest first, and forgets what they make stale. Answers the apps to reload, and whether a gap
-    /// stopped it.
-    pub fn absorb(&self, entries: &[FeedEntry]) -> (Vec<AppId>, Result<(), Gap>) {
-        let mut stale_apps = Vec::new();
+    /// The feed was known to be read to its head by a question that was asked at `asked_at`; that counts for `limit`
+    /// (nanoseconds of the monotonic clock, TOKENS 6 `stale_limit`).
+    pub fn heard(&self, asked_at: u64, limit: u64) {
+        self.fresh_until.store(asked_at.saturating_add(limit), Ordering::Release);
+    }
+
+    /// Whether what is held is fresh enough to speak for the authority.
+    pub fn is_fresh(&self, monotonic_nanos: u64) -> bool {
+        monotonic_nanos <= self.fresh_until.load(Ordering::Acquire)
+    }
+
+    /// An API key by its digest, also one that is switched off.
+    pub fn api_key(&self, digest: &[u8; 32]) -> Option<Arc<ApiKey>> {
+        read(&self.api_keys).get(digest).cloned()
+    }
+
+    /// Adds or replaces an API key.
+    pub fn put_api_key(&self, key: ApiKey) {
+        write(&self.api_keys).insert(key.digest, Arc::new(key));
+    }
+
+    /// Everything anew: after a gap that the feed cannot close any more. Customers are forgotten.
+    pub fn replace(&self, taken_back: TakenBack, apps: Vec<App>, api_keys: Vec<ApiKey>, scopes: Scopes) {
+        let mut set = write(&self.taken_back);
+        *write(&self.by_client_id) = apps.iter().map(|app| (app.client_id.clone(), app.id)).collect();
+        *write(&self.apps) = apps.into_iter().map(|app| (app.id, Arc::new(app))).collect();
+        *write(&self.api_keys) = api_keys.into_iter().map(|key| (key.digest, Arc::new(key))).collect();
+        write(&self.customers).clear();
+        self.set_scopes(scopes);
+        *set = taken_back;
+    }
+
+    /// Takes feed entries in, oldest first, and forgets what they make stale. Answers what to reload, and whether a gap stopped
+    /// it.
+    pub fn absorb(&self, entries: &[FeedEntry]) -> (Stale, Result<(), Gap>) {
+        let mut stale = Stale::default();
         let mut set = write(&self.taken_back);
         for entry in entries {
             if let Err(gap) = set.absorb(entry) {
-                return (stale_apps, Err(gap));
+                return (stale, Err(gap));
             }
             match entry.subject.kind {
-                SubjectKind::App => stale_apps.push(AppId(entry.subject.id)),
+                SubjectKind::App => stale.apps.push(AppId(entry.subject.id)),
+                SubjectKind::ApiKey => stale.api_keys.push(ApiKeyId(entry.subject.id)),
+                SubjectKind::Audience => stale.audiences.push(AudienceId(entry.subject.id)),
                 SubjectKind::Customer if entry.event != FeedEvent::CutAll => {
                     write(&self.customers).remove(&CustomerId(entry.subject.id));
                 }
@@ -93,7 +159,7 @@ impl Held {
                 _ => {}
             }
         }
-        (stale_apps, Ok(()))
+        (stale, Ok(()))
     }
 
     /// May an access token that names these subjects be honoured, as far as this node has read?
@@ -106,9 +172,10 @@ impl Held {
         &self,
         as_of: Position,
         subjects: impl IntoIterator<Item = Subject>,
+        monotonic_nanos: u64,
     ) -> Result<(Verdict, Position), Unavailable> {
         let set = read(&self.taken_back);
-        if set.head().0 < self.owed.load(Ordering::Acquire) {
+        if set.head().0 < self.owed.load(Ordering::Acquire) || !self.is_fresh(monotonic_nanos) {
             return Err(Unavailable);
         }
         Ok((set.access(as_of, subjects), set.head()))

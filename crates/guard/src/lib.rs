@@ -31,5 +31,5 @@ pub use budget::Left;
 pub use call::{Admitted, Call, Carried, Credential, Identified, Pass, Reach, Tenant};
 pub use check::{Guard, MAX_SITE_BODY};
 pub use denied::Denied;
-pub use held::{CustomerSource, Held, Unavailable};
+pub use held::{CustomerSource, Held, Stale, Unavailable};
 pub use identity::{HEADERS as IDENTITY_HEADERS, is_identity, plain as plain_header};

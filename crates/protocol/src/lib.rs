@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod authorize;
 pub mod change;
 pub mod client_auth;
+pub mod cluster;
 pub mod consent;
 pub mod document;
 pub mod exchange;

@@ -57,6 +57,12 @@ pub trait Sealed: Sized {
     fn read(from: &mut Reader<'_>) -> Option<Self>;
 }
 
+/// What a guard opens access tokens with: a whole ring on a node, at the edge the access keys of its own audience (TOKENS 3).
+pub trait OpenAccess: Send + Sync {
+    /// As [`KeyRing::open`], for this one kind.
+    fn open_access(&self, prefix: &str, text: &str, now: UnixTime) -> Result<crate::token::AccessToken, SealError>;
+}
+
 /// Why a text did not open. None of them says more to the caller than "not valid", but an unknown key may become known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealError {
@@ -248,6 +254,18 @@ impl KeyRing {
             let equal = aws_lc_rs::constant_time::verify_slices_are_equal(&made, &verifier.mac).is_ok();
             found | (equal & pepper.is_some() & real)
         })
+    }
+}
+
+impl<T: OpenAccess + ?Sized> OpenAccess for std::sync::Arc<T> {
+    fn open_access(&self, prefix: &str, text: &str, now: UnixTime) -> Result<crate::token::AccessToken, SealError> {
+        (**self).open_access(prefix, text, now)
+    }
+}
+
+impl OpenAccess for KeyRing {
+    fn open_access(&self, prefix: &str, text: &str, now: UnixTime) -> Result<crate::token::AccessToken, SealError> {
+        self.open(prefix, text, now)
     }
 }
 

@@ -68,6 +68,7 @@ impl Node {
         let boot = store.boot().await?;
         let longest_access_life = boot.longest_access_life;
         let held = Held::new(TakenBack::new(boot.head, boot.cuts), boot.apps, boot.scopes);
+        boot.api_keys.into_iter().for_each(|key| held.put_api_key(key));
         Ok(Self {
             profile,
             origins,
@@ -178,20 +179,30 @@ impl Node {
 
     /// Takes entries in; on a gap (two writers answered in another order) the feed itself is read.
     async fn catch_up(&self, entries: &[causeway_protocol::records::FeedEntry]) -> Result<(), Refusal> {
-        let (mut stale, _gap_is_read_below) = self.held.absorb(entries);
+        let (stale, _gap_is_read_below) = self.held.absorb(entries);
+        let (mut apps, mut keys) = (stale.apps, stale.api_keys);
         let wanted = entries.last().map_or(self.held.head(), |entry| entry.position);
         while self.held.head() < wanted {
             let more = self.store.feed(self.held.head(), 500).await.map_err(refusal_of)?;
             if more.is_empty() {
                 return Err(Reason::GuardNotReady.refuse());
             }
-            stale.extend(self.held.absorb(&more).0);
+            let (stale, _gap_is_read_again) = self.held.absorb(&more);
+            apps.extend(stale.apps);
+            keys.extend(stale.api_keys);
         }
-        stale.sort_unstable();
-        stale.dedup();
-        for id in stale {
+        apps.sort_unstable();
+        apps.dedup();
+        for id in apps {
             if let Some(app) = self.store.app(id).await.map_err(refusal_of)? {
                 self.held.put_app(app);
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        for id in keys {
+            if let Some(key) = self.store.api_key_by_id(id).await.map_err(refusal_of)? {
+                self.held.put_api_key(key);
             }
         }
         Ok(())

@@ -1,15 +1,16 @@
 //! The engines, as one type: static dispatch, no trait objects. What an engine does stands in its own folder.
 
 use causeway_protocol::change::Standing;
+use causeway_protocol::cluster::{Beat, NodeId, Share};
 use causeway_protocol::legacy::{
     Account, ApiKey, ConsumerStanding, ConsumerToken, Exchanged, LegacyLine, Logo, Temporary,
 };
 use causeway_protocol::records::{
     App, Connection, Customer, Decided, Family, FeedEntry, Person, Role, Session, SubjectKey,
 };
-use causeway_protocol::{AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
+use causeway_protocol::{ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
 
-use crate::{AuditRow, Boot, Model, Page, Sqlite, Store, Stored};
+use crate::{AuditRow, Boot, Model, Page, Sqlite, Store, Stored, Tail};
 
 /// A store of any kind.
 pub enum Engine {
@@ -35,6 +36,26 @@ impl Store for Engine {
 
     async fn feed(&self, after: Position, limit: u32) -> Stored<Vec<FeedEntry>> {
         ask!(self.feed(after, limit))
+    }
+
+    async fn tail(&self, after: Position, limit: u32) -> Stored<Tail> {
+        ask!(self.tail(after, limit))
+    }
+
+    async fn news(&self) {
+        ask!(self.news())
+    }
+
+    async fn beat(&self, beat: Beat) -> Stored<Vec<Beat>> {
+        ask!(self.beat(beat))
+    }
+
+    async fn leave(&self, node: NodeId) -> Stored<()> {
+        ask!(self.leave(node))
+    }
+
+    async fn share(&self, own: Share) -> Stored<Vec<Share>> {
+        ask!(self.share(own))
     }
 
     async fn boot(&self) -> Stored<Boot> {
@@ -147,6 +168,10 @@ impl Store for Engine {
 
     async fn api_key(&self, digest: [u8; 32]) -> Stored<Option<ApiKey>> {
         ask!(self.api_key(digest))
+    }
+
+    async fn api_key_by_id(&self, id: ApiKeyId) -> Stored<Option<ApiKey>> {
+        ask!(self.api_key_by_id(id))
     }
 
     async fn account(&self, customer: CustomerId) -> Stored<Option<Account>> {

@@ -7,11 +7,13 @@ mod audit;
 mod engine;
 pub mod model;
 mod rules;
+mod sql;
 pub mod sqlite;
 
 use std::future::Future;
 
 use causeway_protocol::change::Standing;
+use causeway_protocol::cluster::{Beat, NodeId, Share};
 use causeway_protocol::legacy::{
     Account, ApiKey, ConsumerStanding, ConsumerToken, Exchanged, LegacyLine, Logo, Temporary,
 };
@@ -20,7 +22,7 @@ use causeway_protocol::records::{
 };
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{
-    AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, Scopes, Subject, UserId,
+    ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, Scopes, Subject, UserId,
 };
 
 pub use engine::Engine;
@@ -58,10 +60,22 @@ pub struct Boot {
     pub cuts: Vec<(Subject, Cuts)>,
     /// Every app.
     pub apps: Vec<App>,
+    /// Every API key, those switched off included: like apps, they are held whole.
+    pub api_keys: Vec<ApiKey>,
     /// The scope registry.
     pub scopes: Scopes,
     /// The longest access life ever used.
     pub longest_access_life: Seconds,
+}
+
+/// A piece of the feed, and where the feed ends: read together, so that a reader knows whether it has missed anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// After the position asked for, oldest first, without gaps among them. If the first does not follow that position, what
+    /// lay between has left the feed: the reader must [`Store::boot`] again.
+    pub entries: Vec<FeedEntry>,
+    /// The feed's head. Beyond the last entry when the limit cut the piece short, or when everything up to it has left.
+    pub head: Position,
 }
 
 /// A page of a list.
@@ -82,6 +96,19 @@ pub trait Store: Send + Sync + 'static {
     fn apply(&self, change: Change) -> impl Future<Output = Stored<Outcome>> + Send;
     /// The feed after a position, oldest first, at most `limit` entries, without gaps.
     fn feed(&self, after: Position, limit: u32) -> impl Future<Output = Stored<Vec<FeedEntry>>> + Send;
+    /// The same with the feed's head, in one snapshot: what a node tails.
+    fn tail(&self, after: Position, limit: u32) -> impl Future<Output = Stored<Tail>> + Send;
+    /// Completes when another node may have written to the feed: an accelerator, never a promise. Where nobody else writes, and
+    /// where the engine cannot tell, it never completes.
+    fn news(&self) -> impl Future<Output = ()> + Send;
+    /// Writes this node's sign of life and answers everybody's, its own included, in ascending order of node; rows that are older
+    /// than [`Beat::FORGOTTEN`] by this beat's time are deleted. An engine of one process answers this beat alone.
+    fn beat(&self, beat: Beat) -> impl Future<Output = Stored<Vec<Beat>>> + Send;
+    /// This node stops: its sign of life and its share are deleted.
+    fn leave(&self, node: NodeId) -> impl Future<Output = Stored<()>> + Send;
+    /// Publishes what this node used of shared budgets, in the place of what it published before, and answers what every other
+    /// node stands with. Need not survive a crash. An engine of one process answers nothing.
+    fn share(&self, own: Share) -> impl Future<Output = Stored<Vec<Share>>> + Send;
     /// What a node loads at start, in one snapshot.
     fn boot(&self) -> impl Future<Output = Stored<Boot>> + Send;
     /// One app, by number.
@@ -144,6 +171,8 @@ pub trait Store: Send + Sync + 'static {
     fn legacy(&self, since_day: i64, page: Page<ConsumerId>) -> impl Future<Output = Stored<Vec<LegacyLine>>> + Send;
     /// An API key by its digest.
     fn api_key(&self, digest: [u8; 32]) -> impl Future<Output = Stored<Option<ApiKey>>> + Send;
+    /// An API key by number.
+    fn api_key_by_id(&self, id: ApiKeyId) -> impl Future<Output = Stored<Option<ApiKey>>> + Send;
     /// An account by the customer that it is.
     fn account(&self, customer: CustomerId) -> impl Future<Output = Stored<Option<Account>>> + Send;
     /// An account by its id; one that was deleted is not found.

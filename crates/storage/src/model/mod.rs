@@ -110,6 +110,7 @@ impl State {
             head: self.head(),
             cuts,
             apps: self.apps.clone(),
+            api_keys: self.api_keys.clone(),
             scopes: Scopes::new(self.scopes.clone()),
             longest_access_life: self.longest_access_life,
         }

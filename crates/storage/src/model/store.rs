@@ -1,16 +1,17 @@
 //! The model as a [`Store`]: its reads, straight from the maps. What changes do stands beside.
 
 use causeway_protocol::change::Standing;
+use causeway_protocol::cluster::{Beat, NodeId, Share};
 use causeway_protocol::legacy::{
     Account, ApiKey, ConsumerStanding, ConsumerToken, Exchanged, LegacyLine, Logo, Temporary,
 };
 use causeway_protocol::records::{
     App, Connection, Customer, Decided, Family, FeedEntry, Person, Role, Session, SubjectKey,
 };
-use causeway_protocol::{AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
+use causeway_protocol::{ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
 
 use super::Model;
-use crate::{AuditRow, Boot, PAGE_MAX, Page, Store, Stored, audit, rules};
+use crate::{AuditRow, Boot, PAGE_MAX, Page, Store, Stored, Tail, audit, rules};
 
 fn capped<T>(among: impl Iterator<Item = T>, limit: u32) -> Stored<Vec<T>> {
     Ok(among.take(limit.min(PAGE_MAX) as usize).collect())
@@ -23,6 +24,28 @@ impl Store for Model {
 
     async fn feed(&self, after: Position, limit: u32) -> Stored<Vec<FeedEntry>> {
         capped(self.state().feed().iter().filter(|entry| entry.position > after).copied(), limit)
+    }
+
+    async fn tail(&self, after: Position, limit: u32) -> Stored<Tail> {
+        let state = self.state();
+        let entries = state.feed().iter().filter(|entry| entry.position > after).copied();
+        Ok(Tail { entries: capped(entries, limit)?, head: state.head() })
+    }
+
+    async fn news(&self) {
+        std::future::pending().await
+    }
+
+    async fn beat(&self, beat: Beat) -> Stored<Vec<Beat>> {
+        Ok(vec![beat])
+    }
+
+    async fn leave(&self, _: NodeId) -> Stored<()> {
+        Ok(())
+    }
+
+    async fn share(&self, _: Share) -> Stored<Vec<Share>> {
+        Ok(Vec::new())
     }
 
     async fn boot(&self) -> Stored<Boot> {
@@ -152,6 +175,10 @@ impl Store for Model {
 
     async fn api_key(&self, digest: [u8; 32]) -> Stored<Option<ApiKey>> {
         Ok(self.state().api_keys.iter().find(|key| key.digest == digest).cloned())
+    }
+
+    async fn api_key_by_id(&self, id: ApiKeyId) -> Stored<Option<ApiKey>> {
+        Ok(self.state().api_keys.iter().find(|key| key.id == id).cloned())
     }
 
     async fn account(&self, customer: CustomerId) -> Stored<Option<Account>> {

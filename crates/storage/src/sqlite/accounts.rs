@@ -136,20 +136,29 @@ pub(super) fn put_key(mut txn: Txn<'_>, key: &ApiKey, act: &Act) -> rusqlite::Re
     txn.applied(Row::None)
 }
 
+const API_KEY: &str = "SELECT a.id, digest, customer, app, hint, coalesce(off, 0)
+    FROM api_keys a LEFT JOIN cuts c ON c.kind = 9 AND c.id = a.id";
+
 pub(super) fn api_key(db: &Connection, digest: &[u8; 32]) -> rusqlite::Result<Option<ApiKey>> {
-    db.prepare_cached(
-        "SELECT a.id, digest, customer, app, hint, coalesce(off, 0)
-           FROM api_keys a LEFT JOIN cuts c ON c.kind = 9 AND c.id = a.id WHERE digest = ?1",
-    )?
-    .query_row([digest], |row| {
-        Ok(ApiKey {
-            id: ApiKeyId(row.get(0)?),
-            digest: row.get(1)?,
-            customer: row.get::<_, Option<i64>>(2)?.map(CustomerId),
-            app: row.get::<_, Option<i64>>(3)?.map(AppId),
-            hint: row.get(4)?,
-            active: !row.get::<_, bool>(5)?,
-        })
+    db.prepare_cached(&format!("{API_KEY} WHERE digest = ?1"))?.query_row([digest], read_key).optional()
+}
+
+pub(super) fn api_key_by_id(db: &Connection, id: ApiKeyId) -> rusqlite::Result<Option<ApiKey>> {
+    db.prepare_cached(&format!("{API_KEY} WHERE a.id = ?1"))?.query_row([id.0], read_key).optional()
+}
+
+/// All of them, in order of number: nodes hold them like apps.
+pub(super) fn api_keys(db: &Connection) -> rusqlite::Result<Vec<ApiKey>> {
+    db.prepare_cached(&format!("{API_KEY} ORDER BY a.id"))?.query_map([], read_key)?.collect()
+}
+
+fn read_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKey> {
+    Ok(ApiKey {
+        id: ApiKeyId(row.get(0)?),
+        digest: row.get(1)?,
+        customer: row.get::<_, Option<i64>>(2)?.map(CustomerId),
+        app: row.get::<_, Option<i64>>(3)?.map(AppId),
+        hint: row.get(4)?,
+        active: !row.get::<_, bool>(5)?,
     })
-    .optional()
 }

@@ -25,15 +25,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use causeway_protocol::change::Standing;
+use causeway_protocol::cluster::{Beat, NodeId, Share};
 use causeway_protocol::legacy::{
     Account, ApiKey, ConsumerStanding, ConsumerToken, Exchanged, LegacyLine, Logo, Temporary,
 };
 use causeway_protocol::records::{
     App, Connection, Customer, Decided, Family, FeedEntry, Person, Role, Session, SubjectKey,
 };
-use causeway_protocol::{AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
+use causeway_protocol::{ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
 
-use crate::{AuditRow, Boot, OpenError, Page, Store, StoreError, Stored};
+use crate::{AuditRow, Boot, OpenError, Page, Store, StoreError, Stored, Tail};
 pub use read_only::ReadOnly;
 use readers::Readers;
 use writer::Writer;
@@ -101,6 +102,26 @@ impl Store for Sqlite {
 
     async fn feed(&self, after: Position, limit: u32) -> Stored<Vec<FeedEntry>> {
         self.readers.read(move |db| reads::feed(db, after, limit)).await
+    }
+
+    async fn tail(&self, after: Position, limit: u32) -> Stored<Tail> {
+        self.readers.snapshot(move |db| reads::tail(db, after, limit)).await
+    }
+
+    async fn news(&self) {
+        std::future::pending().await
+    }
+
+    async fn beat(&self, beat: Beat) -> Stored<Vec<Beat>> {
+        Ok(vec![beat])
+    }
+
+    async fn leave(&self, _: NodeId) -> Stored<()> {
+        Ok(())
+    }
+
+    async fn share(&self, _: Share) -> Stored<Vec<Share>> {
+        Ok(Vec::new())
     }
 
     async fn boot(&self) -> Stored<Boot> {
@@ -217,6 +238,10 @@ impl Store for Sqlite {
 
     async fn api_key(&self, digest: [u8; 32]) -> Stored<Option<ApiKey>> {
         self.readers.read(move |db| accounts::api_key(db, &digest)).await
+    }
+
+    async fn api_key_by_id(&self, id: ApiKeyId) -> Stored<Option<ApiKey>> {
+        self.readers.read(move |db| accounts::api_key_by_id(db, id)).await
     }
 
     async fn account(&self, customer: CustomerId) -> Stored<Option<Account>> {

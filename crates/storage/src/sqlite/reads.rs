@@ -6,8 +6,8 @@ use causeway_protocol::{AppId, ConnectionId, CustomerId, FamilyId, Position, Sco
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::txn::Head;
-use super::{apps, families, records, rows};
-use crate::{AuditRow, Boot, audit};
+use super::{accounts, apps, families, records, rows};
+use crate::{AuditRow, Boot, Tail, audit};
 
 /// The tables of `counts`.
 const TABLES: [&str; 23] = [
@@ -48,9 +48,14 @@ pub(super) fn boot(db: &Connection) -> rusqlite::Result<Boot> {
         head: Head::load(db)?.position,
         cuts,
         apps: apps::all(db)?,
+        api_keys: accounts::api_keys(db)?,
         scopes: Scopes::new(records::scopes(db)?),
         longest_access_life: records::longest_access_life(db)?,
     })
+}
+
+pub(super) fn tail(db: &Connection, after: Position, limit: u32) -> rusqlite::Result<Tail> {
+    Ok(Tail { entries: feed(db, after, limit)?, head: Head::load(db)?.position })
 }
 
 pub(super) fn standing(
