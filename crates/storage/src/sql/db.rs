@@ -96,7 +96,7 @@ pub(crate) trait Db: Send {
 
     /// Runs one statement with many sets of values. An engine may send them together.
     fn execute_each(&mut self, sql: &str, sets: &[Vec<Value<'_>>]) -> impl Future<Output = Sql<u64>> + Send {
-        async {
+        async move {
             let mut touched = 0;
             for values in sets {
                 touched += self.execute(sql, values).await?;

@@ -1,0 +1,1 @@
+//! nginx, Caddy and Envoy in front of something.
