@@ -1,13 +1,15 @@
 //! Documents that are made from others: docs/ERRORS.md, the tables of docs/PROFILES.md, the tests column of docs/CHECKLIST.md
-//! and docs/SECURITY.md, and the figures of docs/BENCHMARKS.md.
+//! and docs/SECURITY.md, the figures of docs/BENCHMARKS.md and its charts.
 //!
 //! `--check` writes nothing and fails when one is stale.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use serde_json::Value;
+
 use crate::house::House;
-use crate::measure::markdown;
+use crate::measure::{charts, markdown};
 use crate::shell;
 use crate::tidy::{Row, TABLES, ids_in_name, test_names};
 
@@ -38,8 +40,11 @@ pub(crate) fn run(house: &House, check: bool) -> Result<Vec<String>, String> {
     }
     if let Ok(figures) = house.read("docs/benchmarks.json") {
         let path = "docs/BENCHMARKS.md".to_string();
-        let text = with_figures(&house.read(&path)?, &figures)?;
+        let report = serde_json::from_str(&figures).map_err(|e| format!("docs/benchmarks.json: {e}"))?;
+        let text = with_figures(&house.read(&path)?, &report)?;
         documents.push((path, text));
+        documents.extend(charts(&report));
+        fs::create_dir_all(house.path("docs/charts")).map_err(|e| format!("cannot make docs/charts: {e}"))?;
     }
     let mut stale = Vec::new();
     for (path, text) in documents {
@@ -80,11 +85,10 @@ fn with_tests(text: &str, tests: &BTreeMap<String, String>) -> String {
 }
 
 /// The page with the table of the committed figures between its two marks.
-fn with_figures(page: &str, figures: &str) -> Result<String, String> {
-    let report = serde_json::from_str(figures).map_err(|e| format!("docs/benchmarks.json: {e}"))?;
+fn with_figures(page: &str, report: &Value) -> Result<String, String> {
     let (before, rest) = page.split_once(FIGURES_BEGIN).ok_or("docs/BENCHMARKS.md has no mark where figures begin")?;
     let (_, after) = rest.split_once(FIGURES_END).ok_or("docs/BENCHMARKS.md has no mark where figures end")?;
-    Ok(format!("{before}{FIGURES_BEGIN}\n{}{FIGURES_END}{after}", markdown(&report)))
+    Ok(format!("{before}{FIGURES_BEGIN}\n{}{FIGURES_END}{after}", markdown(report)))
 }
 
 #[cfg(test)]

@@ -43,9 +43,11 @@ impl House {
         Ok(file)
     }
 
-    /// A release binary, if it was built.
+    /// A release binary, if it was built; where cargo was told to put it.
+    #[allow(clippy::disallowed_methods)] // cargo's own setting, not ours
     pub(crate) fn binary(&self, name: &str) -> Result<PathBuf, String> {
-        let path = self.root.join("target/release").join(name);
+        let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| self.root.join("target"), PathBuf::from);
+        let path = target.join("release").join(name);
         if path.is_file() {
             Ok(path)
         } else {

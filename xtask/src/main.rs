@@ -23,8 +23,9 @@ const USAGE: &str = "\
 cargo xtask test [STEP…]                        everything CI runs; with names, only those steps
 cargo xtask tidy                                the walls of the workspace, read from the tree itself
 cargo xtask generate [--check]                  generated docs: renew them, or fail when they are stale
-cargo xtask bench [--only NAME]… [--json FILE] [--seconds N] [--rounds N]
-cargo xtask prove NAME [SIZE]                   kill | power | sequences | growth | signatures | migrate: a long proof";
+cargo xtask bench [--only NAME]… [--json FILE] [--seconds N] [--rounds N] [--families N] [--peers yes|no]
+cargo xtask instructions                        the budget of instructions, renewed: what `test instructions` holds to
+cargo xtask prove NAME [SIZE]                   kill | power | sequences | growth | large | signatures | migrate | partition | rolling | standby: a long proof";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         "generate" => generate::command(&house, rest),
         "bench" => measure::bench(&house, rest),
         "prove" => measure::prove(&house, rest),
+        "instructions" => steps::renew_instructions(&house),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(true)

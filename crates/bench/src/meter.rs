@@ -1,6 +1,7 @@
-//! The closed loop: a fixed number of connections, each sending its next request when it has its reply.
+//! A fixed number of connections, each sending its next request when it has its reply (the closed loop), or when the next
+//! arrival is due (constant arrival). Warm-up, then the counters. Latencies are kept whole.
 //!
-//! Warm-up, then the counters. Latencies are kept whole. What is sent, and what a good reply is, is the work's to say.
+//! What is sent, and what a good reply is, is the work's to say.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, sleep};
 
+use crate::arrivals::Arrivals;
 use crate::http::Connection;
 use crate::{Result, place};
 
@@ -38,8 +40,13 @@ pub struct Plan {
     pub warm: Duration,
     /// Counted.
     pub counted: Duration,
-    /// The server's process, whose CPU is read.
+    /// The server's process: its CPU is read, with that of every process below it.
     pub pid: Option<u32>,
+    /// The same of the database.
+    pub database_pid: Option<u32>,
+    /// Arrivals a second, whether or not the server keeps up; `None` is the closed loop. A latency then counts from when
+    /// the request was due, not from when a connection was free to send it.
+    pub rate: Option<f64>,
     /// Stop at the first connection that breaks.
     pub until_broken: bool,
 }
@@ -79,26 +86,36 @@ async fn drive<W: Work + 'static>(
     work: &Rc<RefCell<W>>,
     counters: &Rc<RefCell<Counters>>,
 ) -> Result<Value> {
+    let arrivals = plan.rate.map(|rate| Rc::new(Arrivals::start(rate)));
     let tasks: Vec<_> = (0..plan.connections)
-        .map(|_| spawn_local(one_connection(plan.clone(), Rc::clone(work), Rc::clone(counters))))
+        .map(|_| spawn_local(one_connection(plan.clone(), Rc::clone(work), Rc::clone(counters), arrivals.clone())))
         .collect();
     rest(plan.warm, counters).await;
-    let cpu_before = plan.pid.map(place::cpu_seconds).transpose()?;
+    let pids = [plan.pid, plan.database_pid];
+    let cpu_before = pids.map(|pid| pid.and_then(|pid| place::cpu_seconds(pid).ok()));
     let started = Instant::now();
     counters.borrow_mut().counting = true;
     rest(plan.counted, counters).await;
     let elapsed = started.elapsed().as_secs_f64();
-    let cpu_after = plan.pid.and_then(|pid| place::cpu_seconds(pid).ok());
+    let cpu_after = pids.map(|pid| pid.and_then(|pid| place::cpu_seconds(pid).ok()));
     {
         let mut counters = counters.borrow_mut();
         counters.counting = false;
         counters.stop = true;
     }
+    if let Some(arrivals) = &arrivals {
+        arrivals.stop();
+    }
     for task in tasks {
         task.await.map_err(|e| format!("a connection died: {e}"))?;
     }
-    let cpu = cpu_before.zip(cpu_after).map(|(before, after)| after - before);
-    Ok(report(&mut counters.borrow_mut(), elapsed, cpu))
+    let spent = |n: usize| cpu_before[n].zip(cpu_after[n]).map(|(before, after)| after - before);
+    let mut figures = report(&mut counters.borrow_mut(), elapsed, [spent(0), spent(1)]);
+    if let Some(rate) = plan.rate {
+        figures["rate"] = json!(rate);
+        figures["still_due"] = json!(arrivals.map_or(0, |arrivals| arrivals.waiting()));
+    }
+    Ok(figures)
 }
 
 /// Waits, or less if everything stopped.
@@ -109,18 +126,30 @@ async fn rest(time: Duration, counters: &RefCell<Counters>) {
     }
 }
 
-async fn one_connection<W: Work>(plan: Plan, work: Rc<RefCell<W>>, counters: Rc<RefCell<Counters>>) {
+async fn one_connection<W: Work>(
+    plan: Plan,
+    work: Rc<RefCell<W>>,
+    counters: Rc<RefCell<Counters>>,
+    arrivals: Option<Rc<Arrivals>>,
+) {
     let mut connection = Connection::to(&plan.authority);
     let mut request = Vec::with_capacity(1024);
     while !counters.borrow().stop {
         request.clear();
+        let due = match &arrivals {
+            None => None,
+            Some(arrivals) => match arrivals.next().await {
+                Some(due) => Some(due),
+                None => break,
+            },
+        };
         let Some(job) = work.borrow_mut().next(&mut request) else {
             counters.borrow_mut().stop = true;
             break;
         };
-        let sent = Instant::now();
+        let since = due.unwrap_or_else(Instant::now);
         let outcome = connection.call(&request).await;
-        let micros = u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let micros = u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX);
         let good = match outcome {
             Ok(glance) => work.borrow_mut().done(job, glance.status, connection.body(glance)),
             Err(_) => {
@@ -138,13 +167,17 @@ async fn one_connection<W: Work>(plan: Plan, work: Rc<RefCell<W>>, counters: Rc<
     }
 }
 
-fn report(counters: &mut Counters, elapsed: f64, cpu: Option<f64>) -> Value {
+/// The value below which that share of the sorted values lies; 0 of none.
+pub fn quantile(sorted: &[u32], share: f64) -> u32 {
+    let index = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(index.saturating_sub(1)).copied().unwrap_or(0)
+}
+
+fn report(counters: &mut Counters, elapsed: f64, cpu: [Option<f64>; 2]) -> Value {
     counters.micros.sort_unstable();
     let done = counters.micros.len();
-    let at = |share: f64| {
-        let index = (share * done as f64).ceil() as usize;
-        counters.micros.get(index.saturating_sub(1)).copied().unwrap_or(0)
-    };
+    let at = |share: f64| quantile(&counters.micros, share);
+    let [server, database] = cpu.map(|spent| spent.map(|seconds| seconds * 1000.0 / (done.max(1) as f64)));
     json!({
         "requests": done,
         "seconds": elapsed,
@@ -154,6 +187,7 @@ fn report(counters: &mut Counters, elapsed: f64, cpu: Option<f64>) -> Value {
         "p999_us": at(0.999),
         "errors": counters.errors,
         "broken": counters.broken,
-        "cpu_s_per_1000": cpu.map(|seconds| seconds * 1000.0 / (done.max(1) as f64)),
+        "cpu_s_per_1000": server,
+        "database_cpu_s_per_1000": database,
     })
 }

@@ -14,6 +14,8 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// A platform.
     Serve(Given),
+    /// A guard at the edge.
+    Guard(crate::guard::Options),
     /// Look for mistakes.
     Check(Vec<PathBuf>),
     /// Who still calls with OAuth 1.0.
@@ -43,6 +45,7 @@ pub(crate) fn read(line: impl Iterator<Item = OsString>) -> Result<Command, clap
     Ok(match matches.remove_subcommand() {
         Some((name, found)) if name == "demo" => Command::Demo(demo_options(found)),
         Some((name, found)) if name == "serve" => Command::Serve(serve_flags(&found)),
+        Some((name, found)) if name == "guard" => Command::Guard(crate::guard::options(found)),
         Some((name, mut found)) if name == "check" => {
             Command::Check(found.remove_many("file").map(Iterator::collect).unwrap_or_default())
         }
@@ -66,6 +69,7 @@ fn command() -> clap::Command {
         .arg_required_else_help(true)
         .subcommand(demo())
         .subcommand(serve())
+        .subcommand(crate::guard::command())
         .subcommand(
             clap::Command::new("check").about("Tell every problem of a profile, seed or settings file at once.").arg(
                 Arg::new("file").value_name("FILE").num_args(1..).required(true).value_parser(value_parser!(PathBuf)),

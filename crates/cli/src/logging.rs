@@ -2,14 +2,16 @@
 //! thread of their own, many at once, so that neither a slow reader nor waking a thread for each line holds up a request;
 //! what does not fit is dropped and counted.
 
+mod lines;
+
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::level_filters::LevelFilter;
+
+use lines::{Log, Reader};
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 8_192;
@@ -20,26 +22,22 @@ static DROPPED: AtomicU64 = AtomicU64::new(0);
 
 /// One JSON object a line.
 pub(crate) fn json() {
-    let lines = Lines::start();
-    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(LevelFilter::INFO);
-    install(subscriber.with_current_span(false).with_span_list(false).with_writer(lines).finish());
+    install(Reader::Machine, LevelFilter::INFO);
 }
 
 /// Warnings, for people.
 pub(crate) fn quiet() {
-    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_target(false).without_time();
-    install(subscriber.with_ansi(false).with_writer(Lines::start()).finish());
+    install(Reader::Person, LevelFilter::WARN);
 }
 
 /// Only what failed here, for people.
 pub(crate) fn errors() {
-    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::ERROR).with_target(false).without_time();
-    install(subscriber.with_ansi(false).with_writer(Lines::start()).finish());
+    install(Reader::Person, LevelFilter::ERROR);
 }
 
-fn install(subscriber: impl tracing::Subscriber + Send + Sync) {
+fn install(reader: Reader, most: LevelFilter) {
     // It fails only when there is one already; then that one stays.
-    let _already_installed = tracing::subscriber::set_global_default(subscriber);
+    let _already_installed = tracing::subscriber::set_global_default(Log { reader, most, send: queue() });
     std::panic::set_hook(Box::new(|panic| {
         // Where, but not what: the message may hold what somebody sent.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -47,15 +45,14 @@ fn install(subscriber: impl tracing::Subscriber + Send + Sync) {
     }));
 }
 
-/// Collects a line and hands it to the writer's thread when it is complete.
-#[derive(Clone)]
-struct Lines(SyncSender<Vec<u8>>);
-
-impl Lines {
-    fn start() -> Self {
-        let (sender, lines) = sync_channel(QUEUE);
-        std::thread::spawn(move || write_all(&lines));
-        Self(sender)
+/// Takes a line for the writer's thread, or counts it.
+fn queue() -> impl Fn(Vec<u8>) {
+    let (sender, lines) = sync_channel(QUEUE);
+    std::thread::spawn(move || write_all(&lines));
+    move |line| {
+        if sender.try_send(line).is_err() {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -77,34 +74,4 @@ fn write_all(lines: &Receiver<Vec<u8>>) {
 /// Gives the writer the time to take the last lines: called once, before the process ends.
 pub(crate) fn settle() {
     std::thread::sleep(PAUSE * 2);
-}
-
-struct Line<'a>(&'a Lines, Vec<u8>);
-
-impl Write for Line<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.1.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for Line<'_> {
-    fn drop(&mut self) {
-        let line = std::mem::take(&mut self.1);
-        if !line.is_empty() && self.0.0.try_send(line).is_err() {
-            DROPPED.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line<'a>;
-
-    fn make_writer(&'a self) -> Line<'a> {
-        Line(self, Vec::with_capacity(256))
-    }
 }

@@ -1,31 +1,50 @@
 //! Rate budgets (PLATFORMS 2, SECURITY BG-13): the generic cell rate algorithm (ITU-T I.371), one number a budget and customer.
 //! A denied call consumes nothing. Memory is bounded: cells that have recovered are swept, then those nearest to it.
+//!
+//! Several nodes keep one budget together: `part` has how much of it each may give out, `shares` what they tell each other.
+
+mod part;
+mod shares;
 
 use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use causeway_protocol::profile::{Budget, BudgetKey};
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{AppId, CustomerId};
 
 use crate::sharded::Sharded;
+use part::Part;
+use shares::Peers;
 
 /// A profile has at most this many budgets (its reader says so).
 const MAX_BUDGETS: usize = 8;
 /// Cells a shard; sixteen shards of these are about 6 MB.
 const MAX_CELLS: usize = 4_096;
+const SECOND: u64 = 1_000_000_000;
+/// Before nodes have heard of each other's calls they may together give out so much more than a whole budget: what flows in
+/// in this time, which is made up for in the next seconds. It lets a customer of one node begin with more than a node's part.
+const ADVANCE: u64 = 2 * SECOND;
 
 /// See the module.
 pub(crate) struct Budgets {
     rules: Vec<Rate>,
     key: BudgetKey,
+    /// Of customers whose calls are no news to other nodes: here a call costs as much as if every node had let one pass.
     cells: Sharded<Key, Cell>,
+    /// Of customers that the nodes count together.
+    parts: Sharded<Key, Part>,
+    /// How many nodes there are, this one included.
+    nodes: AtomicU64,
+    peers: Mutex<Peers>,
 }
 
 type Key = (CustomerId, AppId);
 /// For each budget, the time at which it will be whole again ("theoretical arrival time"), in nanoseconds.
 type Cell = [u64; MAX_BUDGETS];
 
-/// What is left of a budget: of several, the one that ends first.
+/// What is left of a budget: of several, the one that ends first. On several nodes: of what this node knows to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
     /// So many calls are in a whole one.
@@ -45,14 +64,28 @@ struct Rate {
     ahead: u64,
 }
 
+impl Rate {
+    /// How far ahead a customer may be that only this node of so many counts, each call at the cost of `nodes` calls.
+    fn height(&self, nodes: u64) -> u64 {
+        self.ahead.saturating_add(ADVANCE).min(self.ahead.saturating_mul(nodes))
+    }
+}
+
 impl Budgets {
     pub(crate) fn new(budgets: &[Budget], key: BudgetKey) -> Self {
         let rate = |budget: &Budget| {
-            let ahead = budget.per.0.unsigned_abs().saturating_mul(1_000_000_000);
+            let ahead = budget.per.0.unsigned_abs().saturating_mul(SECOND);
             let requests = budget.requests.max(1);
             Rate { requests, cost: (ahead / u64::from(requests)).max(1), ahead }
         };
-        Self { rules: budgets.iter().take(MAX_BUDGETS).map(rate).collect(), key, cells: Sharded::new() }
+        Self {
+            rules: budgets.iter().take(MAX_BUDGETS).map(rate).collect(),
+            key,
+            cells: Sharded::new(),
+            parts: Sharded::new(),
+            nodes: AtomicU64::new(1),
+            peers: Mutex::default(),
+        }
     }
 
     /// Takes one call off every budget and says what is left; or off none, and says how long until all have room.
@@ -64,38 +97,52 @@ impl Budgets {
             BudgetKey::Customer => (customer, AppId(0)),
             BudgetKey::AppAndCustomer => (customer, app),
         };
+        let now = monotonic_nanos;
         let mut cells = self.cells.of(customer.0);
+        let nodes = self.nodes.load(Ordering::Relaxed);
+        if nodes > 1
+            && let Some(part) = self.parts.of(customer.0).get_mut(&key)
+        {
+            return part.take(&self.rules, nodes, now);
+        }
         let mut next = cells.get(&key).copied().unwrap_or_default();
         let mut wait = 0;
+        let mut near = false;
         for (rate, whole_at) in self.rules.iter().zip(&mut next) {
-            *whole_at = (*whole_at).max(monotonic_nanos).saturating_add(rate.cost);
-            wait = wait.max(whole_at.saturating_sub(monotonic_nanos).saturating_sub(rate.ahead));
+            let (start, height) = ((*whole_at).max(now), rate.height(nodes));
+            wait = wait.max(start.saturating_add(rate.cost).saturating_sub(now).saturating_sub(height));
+            *whole_at = start.saturating_add(rate.cost.saturating_mul(nodes));
+            near |= *whole_at - now > height / 2;
         }
-        let left = self.left(&next, monotonic_nanos);
+        let left = left(&self.rules, &next.map(|whole_at| now + whole_at.saturating_sub(now) / nodes), now);
         if wait > 0 {
             return Err(Spent { wait: seconds(wait), left: left.map(|left| Left { remaining: 0, ..left }) });
         }
+        if nodes > 1 && near && self.share(key, &next, nodes, now) {
+            cells.remove(&key);
+            return Ok(left);
+        }
         if cells.len() >= MAX_CELLS && !cells.contains_key(&key) {
-            sweep(&mut cells, monotonic_nanos);
+            sweep(&mut cells, now);
         }
         cells.insert(key, next);
         Ok(left)
-    }
-
-    /// The budget with the least left after this call.
-    fn left(&self, cell: &Cell, now: u64) -> Option<Left> {
-        let of = |(rate, whole_at): (&Rate, &u64)| {
-            let ahead = whole_at.saturating_sub(now);
-            let remaining = u32::try_from(rate.ahead.saturating_sub(ahead) / rate.cost).unwrap_or(u32::MAX);
-            Left { limit: rate.requests, remaining, whole_in: seconds(ahead) }
-        };
-        self.rules.iter().zip(cell).map(of).min_by_key(|left| left.remaining)
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
         self.cells.each().map(|cells| cells.len()).sum()
     }
+}
+
+/// The budget with the least left.
+fn left(rules: &[Rate], cell: &Cell, now: u64) -> Option<Left> {
+    let of = |(rate, whole_at): (&Rate, &u64)| {
+        let ahead = whole_at.saturating_sub(now);
+        let remaining = u32::try_from(rate.ahead.saturating_sub(ahead) / rate.cost).unwrap_or(u32::MAX);
+        Left { limit: rate.requests, remaining, whole_in: seconds(ahead) }
+    };
+    rules.iter().zip(cell).map(of).min_by_key(|left| left.remaining)
 }
 
 /// A budget that had no room.
@@ -109,7 +156,7 @@ pub(crate) struct Spent {
 
 /// Nanoseconds as whole seconds, never too few.
 fn seconds(nanos: u64) -> Seconds {
-    Seconds(nanos.div_ceil(1_000_000_000).min(i64::MAX as u64) as i64)
+    Seconds(nanos.div_ceil(SECOND).min(i64::MAX as u64) as i64)
 }
 
 /// Drops the cells that are whole; if that makes too little room, the eighth that will be whole first.
@@ -132,8 +179,6 @@ fn sweep(cells: &mut HashMap<Key, Cell>, now: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SECOND: u64 = 1_000_000_000;
 
     fn budgets(rules: &[(u32, i64)], key: BudgetKey) -> Budgets {
         let rules: Vec<_> =

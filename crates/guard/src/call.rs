@@ -84,10 +84,10 @@ impl Identified {
         }
     }
 
-    /// Under which connection, where there is one.
+    /// Under which connection, where there is one: not where an app calls for itself.
     pub fn connection(&self) -> Option<ConnectionId> {
         match &self.credential {
-            Credential::Token { bearer, .. } => Some(bearer.connection),
+            Credential::Token { bearer, .. } => (!bearer.family.is_lone()).then_some(bearer.connection),
             Credential::Consumer(_) | Credential::ApiKey(_) => None,
         }
     }
@@ -161,7 +161,7 @@ impl Pass {
         self.who.user
     }
 
-    /// Under which connection; `None` for a 1.0 signature or an API key.
+    /// Under which connection; `None` for a 1.0 signature, an API key, or an app that calls for itself.
     pub fn connection(&self) -> Option<ConnectionId> {
         self.who.connection()
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 
+use causeway_protocol::client_credentials;
+use causeway_protocol::cluster::{Share, Used};
 use causeway_protocol::profile::{ApiRules, Profile, SitePlace};
-use causeway_protocol::seal::{OpenAccess, SealError};
+use causeway_protocol::seal::{OpenAccess, SealError, sha256};
 use causeway_protocol::taken_back::{PERMITTED_SKEW, Verdict};
 use causeway_protocol::time::Seconds;
-use causeway_protocol::{AppId, AudienceId, Position, Reason};
+use causeway_protocol::{AppId, AudienceId, Position, Reason, UserId};
 
 use crate::body;
 use crate::budget::Budgets;
@@ -76,6 +78,24 @@ impl Guard {
         self.admit(call, who, judged_at, query, held)
     }
 
+    /// Who calls with an API key that is held (CAL-10): for [`Guard::begin_as`]. It is found by its digest, so the time that it
+    /// takes says nothing about a key that is nearly right. An app's own key names no customer: it is good for the app's own
+    /// endpoints only.
+    pub fn api_key(&self, call: &Call<'_>, key: &str, held: &Held) -> Result<Identified, Denied> {
+        let found = held.api_key(&sha256(&[key.as_bytes()])).filter(|found| found.active);
+        let known = found.and_then(|found| Some((found.id, found.customer?)));
+        let scopes = self.foreign.key_scopes(&held.scopes());
+        let (Some((id, customer)), Some(scopes)) = (known, scopes) else {
+            return Err(unknown(Reason::ApiKeyInvalid, call, held));
+        };
+        Ok(Identified { credential: Credential::ApiKey(id), customer, user: UserId::NOBODY, scopes })
+    }
+
+    /// Whether calls may be signed by OAuth 1.0 here.
+    pub fn takes_oauth1(&self) -> bool {
+        self.foreign.oauth1()
+    }
+
     /// Who a token stands for, without any route: for the userinfo endpoint.
     pub fn identify(&self, call: &Call<'_>, held: &Held, ring: &impl OpenAccess) -> Result<Identified, Denied> {
         let query = Query::read(call.query, None);
@@ -91,6 +111,24 @@ impl Guard {
             left: no.left,
             ..Denied::from(Reason::BudgetSpent)
         })
+    }
+
+    /// What this node has to tell the others of budgets that are kept together (`Store::share`): running sums, about four times a
+    /// second. Bounded by [`Share::MOST`]; mostly empty.
+    pub fn used(&self) -> Vec<Used> {
+        self.budgets.publish()
+    }
+
+    /// Takes in what every other node stands with; regularly, also where that is nothing. A node that hears nothing at all
+    /// goes on with the part of each budget that it has.
+    pub fn take_in_shares(&self, shares: &[Share], monotonic_nanos: u64) {
+        self.budgets.take_in(shares, monotonic_nanos);
+    }
+
+    /// Takes in what an edge of this node used, and answers what everybody else used: the edge takes that in as this node's
+    /// share.
+    pub fn relay_share(&self, edge: &Share, monotonic_nanos: u64) -> Vec<Used> {
+        self.budgets.relay(edge, monotonic_nanos)
     }
 
     fn admit(
@@ -162,8 +200,12 @@ impl Guard {
             return Err(Reason::TokenInvalid.into());
         }
         let bearer = token.bearer;
-        let app = held.app(bearer.app).filter(|app| app.serves(bearer.customer));
-        let app = app.ok_or(Denied::from(Reason::TokenInvalid))?;
+        let app = held.app(bearer.app);
+        let app = app.filter(|app| app.serves(bearer.customer) && client_credentials::stands(&bearer, app));
+        // A token from after what was read here may be an app's that nobody has told of yet.
+        let behind = bearer.as_of > held.head();
+        let no = || if behind { not_ready() } else { unknown(Reason::TokenInvalid, call, held) };
+        let app = app.ok_or_else(no)?;
         // TOKENS 2: the token is an upper bound; what the app may do now is the other half. A narrowed connection has
         // `cut_access`, so its older tokens are dead already.
         let scopes = token.scopes.intersect(app.scopes);
@@ -235,6 +277,11 @@ impl Admitted {
         }
         Ok(())
     }
+}
+
+/// Something that is not held: a no only from a guard that knows all there is (SECURITY BG-09).
+fn unknown(reason: Reason, call: &Call<'_>, held: &Held) -> Denied {
+    if held.is_ready() && held.is_fresh(call.monotonic_nanos) { reason.into() } else { not_ready() }
 }
 
 fn not_ready() -> Denied {

@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use causeway_protocol::Reason;
 use causeway_protocol::profile::{ApiKeyRules, Profile};
+use causeway_protocol::{Reason, ScopeSet, Scopes};
 
 use crate::call::Carried;
 use crate::denied::Denied;
@@ -17,11 +17,26 @@ const OTHERS: [&[u8]; 2] = [b"basic", b"oauth"];
 pub(crate) struct Foreign {
     oauth1: bool,
     keys: Option<ApiKeyRules>,
+    /// Every scope of the profile.
+    words: Vec<String>,
 }
 
 impl Foreign {
     pub(crate) fn of(profile: &Profile) -> Self {
-        Self { oauth1: profile.oauth1.is_some(), keys: profile.api_keys.clone() }
+        let words = profile.scopes.iter().map(|scope| scope.name.clone()).collect();
+        Self { oauth1: profile.oauth1.is_some(), keys: profile.api_keys.clone(), words }
+    }
+
+    /// Whether calls may be signed by OAuth 1.0.
+    pub(crate) fn oauth1(&self) -> bool {
+        self.oauth1
+    }
+
+    /// What an API key may do: everything, unless the profile says less. `None` where there are none.
+    pub(crate) fn key_scopes(&self, registry: &Scopes) -> Option<ScopeSet> {
+        let rules = self.keys.as_ref()?;
+        let words = if rules.scopes.is_empty() { &self.words } else { &rules.scopes };
+        Some(words.iter().filter_map(|word| registry.find(word)).fold(ScopeSet::EMPTY, ScopeSet::union))
     }
 }
 
@@ -119,6 +134,22 @@ pub(crate) fn bearer<'a>(headers: &'a HeaderMap, query: &Query) -> Result<&'a st
     }
 }
 
+/// The bytes of b64token (RFC 6750 2.1). Every call's token is looked through.
+const PROPER: [bool; 256] = {
+    let mut proper = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        proper[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut others = b"-._~+/=".as_slice();
+    while let [byte, rest @ ..] = others {
+        proper[*byte as usize] = true;
+        others = rest;
+    }
+    proper
+};
+
 /// The token behind the scheme `Bearer` (case-insensitive, RFC 9110 11.1); `None` where somebody signs in otherwise. A scheme
 /// that nobody knows is a mistake of the caller's, and is named as one.
 fn token(header: &[u8]) -> Result<Option<&str>, Denied> {
@@ -130,7 +161,7 @@ fn token(header: &[u8]) -> Result<Option<&str>, Denied> {
     }
     let token = rest.trim_ascii();
     // b64token, RFC 6750 2.1: a space or comma inside means two credentials in one line, or none.
-    let proper = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    let proper = |byte: &u8| PROPER[usize::from(*byte)];
     match std::str::from_utf8(token) {
         Ok(text) if !text.is_empty() && token.iter().all(proper) => Ok(Some(text)),
         _ => Err(Reason::CredentialsMalformed.into()),
@@ -217,7 +248,7 @@ mod tests {
             bearer_prefix: Some("live_sk_".to_owned()),
             scopes: Vec::new(),
         };
-        let foreign = Foreign { oauth1: true, keys: Some(keys) };
+        let foreign = Foreign { oauth1: true, keys: Some(keys), words: Vec::new() };
         let found = carried(&map, query, &foreign).map_err(|denied| denied.reason)?;
         Ok(match found {
             Carried::Token => "token".to_owned(),

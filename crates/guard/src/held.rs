@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use causeway_protocol::legacy::ApiKey;
+use causeway_protocol::numbered::Numbered;
 use causeway_protocol::records::{App, Customer, FeedEntry, FeedEvent};
 use causeway_protocol::taken_back::{Gap, TakenBack, Verdict};
 use causeway_protocol::{ApiKeyId, AppId, AudienceId, CustomerId, Position, Scopes, Subject, SubjectKind};
@@ -39,15 +40,26 @@ pub struct Stale {
 #[derive(Debug)]
 pub struct Held {
     taken_back: RwLock<TakenBack>,
-    apps: RwLock<HashMap<AppId, Arc<App>>>,
+    apps: RwLock<Numbered<AppId, Arc<App>>>,
     by_client_id: RwLock<HashMap<String, AppId>>,
     api_keys: RwLock<HashMap<[u8; 32], Arc<ApiKey>>>,
     /// Until when, on the monotonic clock in nanoseconds, what was heard last counts as fresh.
     fresh_until: AtomicU64,
+    moved: Moved,
     scopes: RwLock<Arc<Scopes>>,
-    customers: RwLock<HashMap<CustomerId, Arc<Customer>>>,
+    customers: RwLock<Numbered<CustomerId, Arc<Customer>>>,
     misses: AtomicU64,
     owed: AtomicI64,
+}
+
+/// Who is told that the feed moved.
+#[derive(Default)]
+struct Moved(OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+impl std::fmt::Debug for Moved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Moved")
+    }
 }
 
 /// A poisoned lock means a panic between two plain inserts; the maps are whole all the same.
@@ -68,6 +80,7 @@ impl Default for Held {
             by_client_id: RwLock::default(),
             api_keys: RwLock::default(),
             fresh_until: AtomicU64::new(u64::MAX),
+            moved: Moved::default(),
             scopes: RwLock::default(),
             customers: RwLock::default(),
             misses: AtomicU64::new(0),
@@ -110,6 +123,22 @@ impl Held {
     /// (nanoseconds of the monotonic clock, TOKENS 6 `stale_limit`).
     pub fn heard(&self, asked_at: u64, limit: u64) {
         self.fresh_until.store(asked_at.saturating_add(limit), Ordering::Release);
+    }
+
+    /// Something is known to be missing: nothing counts as fresh until the feed was [`heard`](Held::heard) again.
+    pub fn lost(&self) {
+        self.fresh_until.store(0, Ordering::Release);
+    }
+
+    /// For how long it will still count, in nanoseconds from then; zero: it does not. `None`: for ever.
+    pub fn fresh_for(&self, monotonic_nanos: u64) -> Option<u64> {
+        let until = self.fresh_until.load(Ordering::Acquire);
+        (until != u64::MAX).then(|| until.saturating_sub(monotonic_nanos))
+    }
+
+    /// Runs this each time entries were taken in; it must not wait. Only the first to ask is told.
+    pub fn when_it_moves(&self, tell: impl Fn() + Send + Sync + 'static) {
+        let _somebody_else_is_told = self.moved.0.set(Box::new(tell));
     }
 
     /// Whether what is held is fresh enough to speak for the authority.
@@ -158,6 +187,10 @@ impl Held {
                 SubjectKind::Site => write(&self.customers).clear(),
                 _ => {}
             }
+        }
+        drop(set);
+        if let Some(tell) = self.moved.0.get().filter(|_| !entries.is_empty()) {
+            tell();
         }
         (stale, Ok(()))
     }

@@ -10,8 +10,10 @@
 //! let pass = guard.finish(admitted, &held, &source).await?;     // for this site, within its budget
 //! ```
 //!
-//! A [`Denied`] becomes a response by [`Guard::reply`]; a [`Pass`] becomes identity headers by [`Pass::identity`].
+//! A [`Denied`] becomes a response by [`Guard::reply`]; a [`Pass`] becomes identity headers by [`Pass::identity`]. All of that
+//! for a service that speaks `http` and `tower` is in [`layer`].
 
+pub mod authority;
 mod body;
 mod budget;
 mod call;
@@ -20,13 +22,17 @@ mod credential;
 mod denied;
 pub mod held;
 mod identity;
+pub mod layer;
 mod path;
 mod query;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod reply;
 mod routes;
 mod sharded;
 mod site;
 
+pub use authority::Authority;
 pub use budget::Left;
 pub use call::{Admitted, Call, Carried, Credential, Identified, Pass, Reach, Tenant};
 pub use check::{Guard, MAX_SITE_BODY};

@@ -46,8 +46,10 @@ impl Query {
     /// Reads the raw query, or a form body.
     pub(crate) fn read(text: Option<&str>, site_parameter: Option<&str>) -> Self {
         let mut found = Self::default();
+        // Most calls have none.
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return found };
         let mut seen = false;
-        for pair in text.unwrap_or_default().split('&') {
+        for pair in text.split('&') {
             for (index, piece) in pair.split(';').enumerate() {
                 let (name, _) = decoded(piece);
                 found.access_token |= name == "access_token";

@@ -89,7 +89,7 @@ fn challenge(denied: &Denied, realm: &str) -> Option<HeaderValue> {
     let code = denied.reason.wire();
     match denied.reason {
         // RFC 6750 3.1: no error code for who sent no credentials.
-        Reason::TokenAbsent => {}
+        Reason::TokenAbsent | Reason::OAuth1Elsewhere => {}
         // RFC 5849 3.5.1: the scheme that was tried.
         Reason::OAuth1Refused | Reason::OAuth1Ended | Reason::OAuth1Paused => {
             return HeaderValue::from_str(&format!("OAuth realm=\"{}\"", quotable(realm))).ok();

@@ -23,6 +23,14 @@ impl<K: Hash + Eq, V> Sharded<K, V> {
         self.shards[shard as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many parts there are, and one of them by its place. Two maps of the same numbers have the same parts.
+    pub(crate) const PARTS: usize = SHARDS;
+
+    /// See [`Sharded::PARTS`].
+    pub(crate) fn at(&self, part: usize) -> MutexGuard<'_, HashMap<K, V>> {
+        self.shards[part].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Every part, one after the other.
     #[cfg(test)]
     pub(crate) fn each(&self) -> impl Iterator<Item = MutexGuard<'_, HashMap<K, V>>> {

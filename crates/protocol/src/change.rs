@@ -8,7 +8,9 @@ use crate::records::{
 };
 use crate::secret::{PasswordHash, SecretVerifier};
 use crate::time::Seconds;
-use crate::{AppId, ConnectionId, ConsumerId, CustomerId, FamilyId, Position, ScopeSet, Subject, UnixTime, UserId};
+use crate::{
+    AppId, AudienceId, ConnectionId, ConsumerId, CustomerId, FamilyId, Position, ScopeSet, Subject, UnixTime, UserId,
+};
 
 /// One write.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,11 +29,27 @@ pub enum Change {
         /// The audit row; its time is the entry's.
         act: Act,
     },
+    /// An access token without a family is taken back: an entry on its number alone, which leaves with the tokens of its time.
+    /// `Stale`: it was taken back already.
+    CutToken {
+        /// The token's number; see [`FamilyId::lone`].
+        family: FamilyId,
+        /// The audit row; its time is the entry's.
+        act: Act,
+    },
     /// A connection is cut: its families' tokens and unredeemed codes die. `Stale`: it is not live.
     CutConnection {
         /// Which.
         connection: ConnectionId,
         /// The audit row.
+        act: Act,
+    },
+    /// An audience's access key is replaced (TOKENS 3): an entry that cuts the access of everything issued for it, and at whose
+    /// position the next key is made. Never `Stale`.
+    CutAudience {
+        /// Which.
+        audience: AudienceId,
+        /// The audit row; its time is the entry's.
         act: Act,
     },
     /// A person, app, customer, site, consumer or API key is switched off or on. `Stale`: it does not exist, stands so

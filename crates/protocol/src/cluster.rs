@@ -34,7 +34,8 @@ impl Beat {
     pub const FORGOTTEN: Seconds = Seconds(600);
 }
 
-/// Calls that one node let through on one budget since it last told the others.
+/// Calls that one node let through on one budget: running sums since it began to tell about it, so that nothing is lost where a
+/// telling is missed. Sums that fell have begun anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Used {
     /// The budget's customer, …

@@ -54,6 +54,17 @@ impl FamilyId {
         Self(((time << FAMILY_RANDOM_BITS) | u64::from(noise & ((1 << FAMILY_RANDOM_BITS) - 1))) as i64)
     }
 
+    /// The family field of an access token that has no family (`client_credentials`): 63 random bits below zero, so that it is
+    /// never the id of a row; those are not negative.
+    pub fn lone(noise: u64) -> Self {
+        Self((noise | 1 << 63) as i64)
+    }
+
+    /// Whether it stands for one access token alone: there is no row, no refresh token and no connection.
+    pub fn is_lone(self) -> bool {
+        self.0 < 0
+    }
+
     /// When the authorization code that this family begins with was sealed.
     pub fn created_at(self) -> UnixTime {
         UnixTime::from_millis((self.0 as u64 >> FAMILY_RANDOM_BITS) + FAMILY_EPOCH_MS)

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::change::Standing;
 use crate::client_auth::Client;
+use crate::client_credentials;
 use crate::records::RefreshLife;
 use crate::redeem::liveness;
 use crate::taken_back::{TakenBack, Verdict};
@@ -34,21 +35,26 @@ pub fn access(
     shown: Shown<'_>,
 ) -> Option<Value> {
     let live = taken_back.access(token.bearer.as_of, token.bearer.subjects(token.audience)) == Verdict::Live;
-    if token.bearer.app != client.id() || now >= token.expires_at() || !live {
+    let of = token.bearer;
+    if of.app != client.id() || now >= token.expires_at() || !live || !client_credentials::stands(&of, client.app()) {
         return None;
     }
     let scopes = token.scopes.intersect(client.app().scopes);
-    Some(json!({
+    let mut answer = json!({
         "active": true,
         "scope": shown.scopes.text(scopes),
         "client_id": client.app().client_id,
         "token_type": "Bearer",
         "exp": token.expires_at().0,
         "iat": token.issued.0,
-        "sub": token.bearer.user.to_string(),
         "aud": shown.audience,
         "iss": shown.issuer,
-    }))
+    });
+    // A token of the app itself stands for no person, and must not be taken for one (RFC 9068 5).
+    if !of.family.is_lone() {
+        answer["sub"] = of.user.to_string().into();
+    }
+    Some(answer)
 }
 
 /// A refresh token, by its row. It has no `token_type`, so nothing takes it for a bearer token (SECURITY IN-04).

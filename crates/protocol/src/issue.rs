@@ -81,14 +81,49 @@ pub fn reply(
     refresh_text: &str,
     scopes: &Scopes,
 ) -> String {
-    let quote = |text: &str| serde_json::Value::from(text).to_string();
-    let member = |field: &ReplyField| match field {
-        ReplyField::AccessToken => format!("\"access_token\":{}", quote(access_text)),
-        ReplyField::TokenType => format!("\"token_type\":{}", quote(token_type)),
-        ReplyField::ExpiresIn => format!("\"expires_in\":{}", pair.expires_in.0),
-        ReplyField::RefreshToken => format!("\"refresh_token\":{}", quote(refresh_text)),
-        ReplyField::Scope => format!("\"scope\":{}", quote(&scopes.text(pair.access.scopes))),
-        ReplyField::CreatedAt => format!("\"created_at\":{}", pair.access.issued.0),
-    };
-    format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(","))
+    object(fields, token_type, &pair.access, pair.expires_in, access_text, Some(refresh_text), scopes)
+}
+
+/// The same of an access token that comes alone: without `refresh_token` (RFC 6749 4.4.3).
+pub fn reply_alone(
+    fields: &[ReplyField],
+    token_type: &str,
+    access: &AccessToken,
+    access_text: &str,
+    scopes: &Scopes,
+) -> String {
+    object(fields, token_type, access, access.life, access_text, None, scopes)
+}
+
+fn object(
+    fields: &[ReplyField],
+    token_type: &str,
+    access: &AccessToken,
+    expires_in: Seconds,
+    access_text: &str,
+    refresh_text: Option<&str>,
+    scopes: &Scopes,
+) -> String {
+    let quote = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let mut out = String::with_capacity(512);
+    for field in fields {
+        let (name, value) = match field {
+            ReplyField::AccessToken => ("access_token", quote(access_text)),
+            ReplyField::TokenType => ("token_type", quote(token_type)),
+            ReplyField::ExpiresIn => ("expires_in", expires_in.0.to_string()),
+            ReplyField::RefreshToken => match refresh_text {
+                Some(text) => ("refresh_token", quote(text)),
+                None => continue,
+            },
+            ReplyField::Scope => ("scope", quote(&scopes.text(access.scopes))),
+            ReplyField::CreatedAt => ("created_at", access.issued.0.to_string()),
+        };
+        let before = if out.is_empty() { "{\"" } else { ",\"" };
+        [before, name, "\":", &value].iter().for_each(|piece| out.push_str(piece));
+    }
+    if out.is_empty() {
+        out.push('{');
+    }
+    out.push('}');
+    out
 }

@@ -3,10 +3,12 @@
 //! Time and randomness are arguments. There is no async, HTTP, SQL, logging, clock or random source in this crate, and
 //! `clippy.toml` and `cargo xtask tidy` keep it so. One file per flow; the small value types stand in files of their own.
 
+pub mod access_keys;
 pub mod accounts;
 pub mod authorize;
 pub mod change;
 pub mod client_auth;
+pub mod client_credentials;
 pub mod cluster;
 pub mod consent;
 pub mod document;
@@ -17,6 +19,7 @@ pub mod introspect;
 pub mod issue;
 pub mod legacy;
 pub mod legacy_secret;
+pub mod numbered;
 pub mod oauth1;
 pub mod oauth1_tokens;
 pub mod params;

@@ -41,7 +41,7 @@ impl Params {
         if value.len() > MAX_VALUE || name.len() > 200 {
             return Err(Reason::ParameterMalformed.about(format!("{} is too long", shown(&name))));
         }
-        if value.chars().chain(name.chars()).any(|c| c.is_control()) {
+        if holds_control(&value) || holds_control(&name) {
             return Err(Reason::ParameterMalformed.about(format!("{} holds a control character", shown(&name))));
         }
         self.pairs.push((name, value));
@@ -73,7 +73,16 @@ impl Params {
     }
 }
 
+fn holds_control(text: &str) -> bool {
+    if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(char::is_control) }
+}
+
 fn decode(part: &[u8]) -> Result<String, Refusal> {
+    // Tokens, ids and secrets stand as they are.
+    if !part.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        let plain = std::str::from_utf8(part).map(str::to_owned);
+        return plain.map_err(|_| Reason::ParameterMalformed.about("not UTF-8"));
+    }
     let spaced: Vec<u8> = part.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
     percent_decode(&spaced)
         .decode_utf8()

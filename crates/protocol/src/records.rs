@@ -90,6 +90,14 @@ impl App {
         self.active && self.passes_review()
     }
 
+    /// The customer whose own app it is: where it was registered, or the one that it is private to.
+    pub fn own_customer(&self) -> Option<CustomerId> {
+        self.home.or(match self.visibility {
+            Visibility::Private(owner) => Some(owner),
+            Visibility::Public => None,
+        })
+    }
+
     /// Whether it may be used for this customer: an app that waits for review serves only its own.
     pub fn serves(&self, customer: CustomerId) -> bool {
         self.is_usable() && (self.status == AppStatus::Approved || self.home == Some(customer))

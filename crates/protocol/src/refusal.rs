@@ -154,6 +154,7 @@ reasons! {
     GrantNotAllowed = 206, UnauthorizedClient, "This app may not use this grant.", "Ask the platform to allow the grant for the app.";
     ClientThrottled = 207, RateLimited, "Too many failed authentications from this address for this client.", "Wait as long as Retry-After says. Requests with the right secret are still served.";
     PublicClientSecret = 208, InvalidClient, "A public app has no secret.", "Leave client_secret out, and use PKCE.";
+    AppWithoutCustomer = 209, UnauthorizedClient, "This app belongs to no customer, so there is nothing that a token of its own could open.", "Connect a customer with the authorization code grant, or ask the platform to make this a customer's own app.";
 
     // 3xx: the authorization request (RFC 6749 4.1.1 and 4.1.2.1)
     AppUnknown = 300, InvalidRequest, "This link names an app that does not exist here.", "Check client_id against the app's page.";
@@ -249,6 +250,8 @@ reasons! {
     AdminKeyWrong = 700, InvalidToken, "The admin key is missing or wrong.", "Send Authorization: Bearer with the admin key.";
     AdminSubjectUnknown = 701, NotFound, "There is no such record.", "Check the id.";
     AdminBodyMalformed = 702, InvalidRequest, "The body is not the JSON object that this call takes.", "See docs/OPERATING.md for the shape.";
+    EdgeKeyWrong = 703, InvalidToken, "The edge key is missing or wrong.", "Send Authorization: Bearer with the edge key that the node's description shows.";
+    EdgesTooMany = 704, TemporarilyUnavailable, "As many edges as this node serves are listening to it.", "Listen to another node, or try again as Retry-After says.";
 
     // 8xx: ours to mend
     StoreBusy = 800, TemporarilyUnavailable, "Too much is waiting to be written.", "Try again as Retry-After says. Nothing was done.";
@@ -257,6 +260,7 @@ reasons! {
     KeyUnknown = 803, TemporarilyUnavailable, "This token was sealed with a key that this node does not hold yet.", "Try again as Retry-After says. Keep the token: it may be good.";
     Draining = 804, TemporarilyUnavailable, "This node is about to stop.", "Try again: another one will answer.";
     RequestSlow = 805, InvalidRequest, "The request took too long to arrive.", "Send it faster.";
+    ClockApart = 806, TemporarilyUnavailable, "This node's clock stands apart from the other nodes' clocks.", "Try again: another one will answer. Operators: set this node's clock right, and it goes on by itself.";
 
     // 9xx: the partner's side
     CallbackStateUnknown = 900, InvalidRequest, "This return was not started here, was used already, or is too old.", "Start again from the dashboard.";
@@ -287,6 +291,7 @@ reasons! {
     OAuth1CallbackMissing = 1006, InvalidRequest, "The parameter oauth_callback is missing.", "Send the address to return to, or oob (RFC 5849 2.1).";
     OAuth1CallbackMalformed = 1007, InvalidRequest, "The oauth_callback is not an address that a person can be sent back to.", "Send an absolute https address, or oob.";
     OAuth1VerifierWrong = 1008, Unauthorized, "The oauth_verifier is missing or not the one that was given to the person.", "Send the verifier that came back with this very request token. Start again if it is lost.";
+    OAuth1Elsewhere = 1009, Unauthorized, "Calls that OAuth 1.0 signed are not taken at this address.", "Send them to the API's own address, or use an access token.";
 
     // 11xx: accounts that apps register, and their mini-app (ORC-02, 10, 11)
     AccountFieldsWrong = 1100, InvalidRequest, "Fields of the account are missing or malformed.", "Check every field that the detail names.";

@@ -8,14 +8,16 @@ use crate::{Change, UnixTime};
 
 /// The change, or `None` when the token is another app's: then nothing happens and nothing is told.
 pub fn decide(client: Client<'_>, bearer: &Bearer, now: UnixTime) -> Option<Change> {
-    (bearer.app == client.id()).then(|| Change::RepudiateFamily {
-        family: bearer.family,
-        act: Act {
-            at: now,
-            actor: format!("app:{}", client.id()),
-            verb: "family.revoked",
-            subject: Some(bearer.family.into()),
-            detail: "revoked by its app".to_owned(),
-        },
-    })
+    if bearer.app != client.id() {
+        return None;
+    }
+    let family = bearer.family;
+    let act = Act {
+        at: now,
+        actor: format!("app:{}", client.id()),
+        verb: if family.is_lone() { "token.revoked" } else { "family.revoked" },
+        subject: Some(family.into()),
+        detail: "revoked by its app".to_owned(),
+    };
+    Some(if family.is_lone() { Change::CutToken { family, act } } else { Change::RepudiateFamily { family, act } })
 }

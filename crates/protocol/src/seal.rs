@@ -11,10 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use crate::UnixTime;
+use crate::access_keys::{AccessKey, Epochs, Exported};
 use crate::secret::SecretVerifier;
 use crate::time::Seconds;
 use crate::wire::{Reader, Writer};
+use crate::{Position, UnixTime};
 
 /// The kinds of seals. The number separates the keys: a seal of one kind never opens as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,14 +75,15 @@ pub enum SealError {
     Forged,
 }
 
-const VERSION: u8 = 1;
-const HEADER: usize = 4;
+pub(crate) const VERSION: u8 = 1;
+pub(crate) const HEADER: usize = 4;
 const TAG: usize = 16;
 const CHECKSUM: usize = 4;
 /// The longest text that is looked at: forms carry a `state` of up to 4 kB.
 const MAX_TEXT: usize = 16_384;
 
 /// A root key: never leaves the node, wiped when dropped, does not print.
+#[derive(Clone)]
 struct Root {
     id: u16,
     prk: hkdf::Prk,
@@ -104,6 +106,11 @@ pub struct KeyRing {
     roots: Vec<Root>,
     fixed: Vec<[LessSafeKey; FIXED]>,
     peppers: Vec<hmac::Key>,
+    /// At whose position the access keys are made ([`KeyRing::after_cut`]), and what its tokens are known by.
+    access_cut: Position,
+    epochs: Epochs,
+    /// Which root seals: the newest, unless [`KeyRing::sealing_with`] said otherwise.
+    seals: usize,
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -137,7 +144,7 @@ impl KeyRing {
         if roots.is_empty() && problems.is_empty() {
             problems.push("holds no key".to_owned());
         }
-        if problems.is_empty() { Ok(Self::build(platform, roots)) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self::build(platform, roots, Position::ZERO)) } else { Err(problems) }
     }
 
     /// One line of a key file.
@@ -145,13 +152,64 @@ impl KeyRing {
         format!("{id} {}", STANDARD.encode(value))
     }
 
-    fn build(platform: &str, roots: Vec<Root>) -> Self {
-        let fixed = roots.iter().map(|root| Kind::FIXED.map(|kind| working_key(root, platform, kind, 0))).collect();
+    fn build(platform: &str, roots: Vec<Root>, access_cut: Position) -> Self {
+        let working = |root: &Root, kind| match kind {
+            Kind::Access => aead(&access_key(root, platform, access_cut)),
+            kind => working_key(root, platform, kind, 0),
+        };
+        let fixed = roots.iter().map(|root| Kind::FIXED.map(|kind| working(root, kind))).collect();
         let peppers = roots
             .iter()
             .map(|root| hmac::Key::new(hmac::HMAC_SHA256, root.derive(&[b"client secret"]).as_ref()))
             .collect();
-        Self { platform: platform.to_owned(), roots, fixed, peppers }
+        let epochs = Epochs::new(access_cut);
+        Self { platform: platform.to_owned(), roots, fixed, peppers, access_cut, epochs, seals: 0 }
+    }
+
+    /// The same ring after its audience's access key was replaced by the take-back at this position (TOKENS 3): access tokens
+    /// are sealed and opened with keys that are made at it, and no others. Everything else stays as it is.
+    #[must_use]
+    pub fn after_cut(&self, cut: Position) -> Self {
+        let mut ring = Self::build(&self.platform, self.roots.clone(), cut);
+        ring.epochs = self.epochs.then(cut);
+        ring.seals = self.seals;
+        ring
+    }
+
+    /// The same ring, in which the key of this id makes whatever is made from now on: a key is published, confirmed by every
+    /// living node, and only then used (TOKENS 3). `None` when the ring does not hold it.
+    pub fn sealing_with(&self, id: u16) -> Option<Self> {
+        let seals = self.roots.iter().position(|root| root.id == id)?;
+        let mut ring = self.after_cut(self.access_cut);
+        ring.seals = seals;
+        Some(ring)
+    }
+
+    /// The key that seals. Rows name it.
+    pub fn sealing(&self) -> u16 {
+        self.roots[self.seals].id
+    }
+
+    /// The position that the access keys are made at; zero: they were never replaced.
+    pub fn access_cut(&self) -> Position {
+        self.access_cut
+    }
+
+    /// What an edge guard of the audience is given: the access keys, newest first, and nothing that they were made from.
+    pub fn access_keys(&self) -> Exported {
+        let key = |root: &Root| AccessKey { id: root.id, bytes: access_key(root, &self.platform, self.access_cut) };
+        let keys = self.roots.iter().map(key).collect();
+        Exported { platform: self.platform.clone(), cut: self.access_cut, keys }
+    }
+
+    /// Says that what sealed this text was replaced, since whoever asks has read the feed to its end meanwhile and the ring
+    /// still does not know it: from now on it is forged, not unknown.
+    pub fn is_replaced(&self, prefix: &str, text: &str) {
+        if let Ok((bytes, _)) = decode(prefix, text)
+            && self.holds(u16::from_be_bytes([bytes[1], bytes[2]]))
+        {
+            self.epochs.mark(bytes[3]);
+        }
     }
 
     /// The ids, newest first.
@@ -164,14 +222,14 @@ impl KeyRing {
         self.roots.iter().any(|root| root.id == id)
     }
 
-    /// The key that seals.
+    /// The first key of the file. It seals, unless some node does not hold it yet: [`KeyRing::sealing`].
     pub fn newest(&self) -> u16 {
         self.roots[0].id
     }
 
-    /// A key of 32 bytes for another purpose (cookies, rows at rest), from the newest root.
+    /// A key of 32 bytes for another purpose (cookies, rows at rest), from the root that seals.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
-        self.roots[0].derive(&[b"purpose", purpose.as_bytes()])
+        self.roots[self.seals].derive(&[b"purpose", purpose.as_bytes()])
     }
 
     /// The same from the root of that id; `None` when the ring does not hold it.
@@ -179,14 +237,15 @@ impl KeyRing {
         self.roots.iter().find(|root| root.id == id).map(|root| root.derive(&[b"purpose", purpose.as_bytes()]))
     }
 
-    /// Seals with the newest key. `prefix` is for people and scanners.
+    /// Seals with [`KeyRing::sealing`]. `prefix` is for people and scanners.
     pub fn seal<T: Sealed>(&self, prefix: &str, value: &T, now: UnixTime) -> String {
         let mut fields = Writer::default();
         value.write(&mut fields);
         let mut sealed = fields.into_bytes();
-        let (key_id, day) = (self.newest().to_be_bytes(), day_of(T::KIND, now));
-        let header = [VERSION, key_id[0], key_id[1], day as u8];
-        self.with_key(0, T::KIND, day, |key| {
+        let (key_id, day) = (self.sealing().to_be_bytes(), day_of(T::KIND, now));
+        let epoch = if T::KIND == Kind::Access { self.epochs.current() } else { day as u8 };
+        let header = [VERSION, key_id[0], key_id[1], epoch];
+        self.with_key(self.seals, T::KIND, day, |key| {
             key.seal_in_place_append_tag(nonce(), self.aad(&header, T::KIND), &mut sealed)
                 .expect("sealing a few hundred bytes cannot fail");
         });
@@ -202,26 +261,19 @@ impl KeyRing {
 
     /// Opens a text of the expected kind. There is no "open any".
     pub fn open<T: Sealed>(&self, prefix: &str, text: &str, now: UnixTime) -> Result<T, SealError> {
-        let body = text.strip_prefix(prefix).filter(|_| text.len() <= MAX_TEXT).ok_or(SealError::Junk)?;
-        let mut bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_| SealError::Junk)?;
-        let checked = bytes.len().checked_sub(CHECKSUM).filter(|n| *n >= HEADER + TAG).ok_or(SealError::Junk)?;
-        if crc32fast::hash(&bytes[..checked]).to_be_bytes() != bytes[checked..] || bytes[0] != VERSION {
-            return Err(SealError::Junk);
-        }
+        let (mut bytes, checked) = decode(prefix, text)?;
         let header = [bytes[0], bytes[1], bytes[2], bytes[3]];
         let key_id = u16::from_be_bytes([header[1], header[2]]);
         let index = self.roots.iter().position(|root| root.id == key_id).ok_or(SealError::UnknownKey(key_id))?;
         let today = day_of(T::KIND, now);
         // A rolling key opens on its own day and the next; a clock a little behind may meet tomorrow's.
-        let day =
-            [today, today - 1, today + 1].into_iter().find(|day| *day as u8 == header[3]).ok_or(SealError::Forged)?;
-        self.with_key(index, T::KIND, day, |key| {
-            let opened = key
-                .open_in_place(nonce(), self.aad(&header, T::KIND), &mut bytes[HEADER..checked])
-                .map_err(|_| SealError::Forged)?;
-            let mut fields = Reader::new(opened);
-            T::read(&mut fields).filter(|_| fields.is_done()).ok_or(SealError::Forged)
-        })
+        let rolls = || [today, today - 1, today + 1].into_iter().find(|day| *day as u8 == header[3]);
+        let day = match T::KIND {
+            Kind::Access => self.epochs.check(header[3], key_id).map(|()| 0)?,
+            _ => rolls().ok_or(SealError::Forged)?,
+        };
+        let aad = self.aad(&header, T::KIND);
+        self.with_key(index, T::KIND, day, |key| unseal(key, aad, &mut bytes[HEADER..checked]))
     }
 
     fn with_key<R>(&self, index: usize, kind: Kind, day: i64, run: impl FnOnce(&LessSafeKey) -> R) -> R {
@@ -232,16 +284,12 @@ impl KeyRing {
     }
 
     fn aad(&self, header: &[u8; HEADER], kind: Kind) -> Aad<Vec<u8>> {
-        let mut data = Vec::with_capacity(HEADER + 1 + self.platform.len());
-        data.extend_from_slice(header);
-        data.push(kind as u8);
-        data.extend_from_slice(self.platform.as_bytes());
-        Aad::from(data)
+        aad(&self.platform, header, kind)
     }
 
     /// What to keep of a client secret.
     pub fn verifier(&self, secret: &str) -> SecretVerifier {
-        SecretVerifier { key_id: self.newest(), mac: mac(&self.peppers[0], secret) }
+        SecretVerifier { key_id: self.sealing(), mac: mac(&self.peppers[self.seals], secret) }
     }
 
     /// Whether one of the kept verifiers is this secret's, in time that does not depend on which, or on whether there is any.
@@ -280,12 +328,52 @@ fn parse_line(line: &str) -> Result<(u16, Zeroizing<Vec<u8>>), &'static str> {
     }
 }
 
+/// The bytes of a text, and how many of them the checksum covers. No cryptography yet.
+pub(crate) fn decode(prefix: &str, text: &str) -> Result<(Vec<u8>, usize), SealError> {
+    let body = text.strip_prefix(prefix).filter(|_| text.len() <= MAX_TEXT).ok_or(SealError::Junk)?;
+    let bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_| SealError::Junk)?;
+    let checked = bytes.len().checked_sub(CHECKSUM).filter(|n| *n >= HEADER + TAG).ok_or(SealError::Junk)?;
+    if crc32fast::hash(&bytes[..checked]).to_be_bytes() != bytes[checked..] || bytes[0] != VERSION {
+        return Err(SealError::Junk);
+    }
+    Ok((bytes, checked))
+}
+
+/// Opens what lies between the header and the checksum.
+pub(crate) fn unseal<T: Sealed>(key: &LessSafeKey, aad: Aad<Vec<u8>>, sealed: &mut [u8]) -> Result<T, SealError> {
+    let opened = key.open_in_place(nonce(), aad, sealed).map_err(|_| SealError::Forged)?;
+    let mut fields = Reader::new(opened);
+    T::read(&mut fields).filter(|_| fields.is_done()).ok_or(SealError::Forged)
+}
+
+/// What is authenticated beside the fields.
+pub(crate) fn aad(platform: &str, header: &[u8], kind: Kind) -> Aad<Vec<u8>> {
+    let mut data = Vec::with_capacity(HEADER + 1 + platform.len());
+    data.extend_from_slice(header);
+    data.push(kind as u8);
+    data.extend_from_slice(platform.as_bytes());
+    Aad::from(data)
+}
+
 /// HKDF(root; platform, kind, audience, day). One audience a platform today: number 0.
 fn working_key(root: &Root, platform: &str, kind: Kind, day: i64) -> LessSafeKey {
     let length = (platform.len() as u64).to_be_bytes();
     let audience = 0u64.to_be_bytes();
-    let key = root.derive(&[b"seal", &length, platform.as_bytes(), &[kind as u8], &audience, &day.to_be_bytes()]);
-    LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key.as_ref()).expect("32 bytes make an AES-256 key"))
+    aead(&root.derive(&[b"seal", &length, platform.as_bytes(), &[kind as u8], &audience, &day.to_be_bytes()]))
+}
+
+/// HKDF(root; platform, access, audience, the position of the cut that replaced it last). A key that was never replaced has no
+/// position, and so is the one that it always was.
+fn access_key(root: &Root, platform: &str, cut: Position) -> Zeroizing<[u8; 32]> {
+    let length = (platform.len() as u64).to_be_bytes();
+    let (audience, day) = (0u64.to_be_bytes(), 0i64.to_be_bytes());
+    let position = cut.0.to_be_bytes();
+    let position = if cut == Position::ZERO { &[][..] } else { &position };
+    root.derive(&[b"seal", &length, platform.as_bytes(), &[Kind::Access as u8], &audience, &day, position])
+}
+
+pub(crate) fn aead(key: &[u8; 32]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key).expect("32 bytes make an AES-256 key"))
 }
 
 fn day_of(kind: Kind, now: UnixTime) -> i64 {

@@ -1,8 +1,7 @@
 //! The taken-back set: what was cut or switched off and could still matter, held in memory by every node (DESIGN, idea 2).
 //! It follows the feed, entry by entry, without gaps.
 
-use std::collections::HashMap;
-
+use crate::numbered::Numbered;
 use crate::records::{Cuts, FeedEntry};
 use crate::time::Seconds;
 use crate::{Position, Subject, UnixTime};
@@ -11,7 +10,7 @@ use crate::{Position, Subject, UnixTime};
 #[derive(Clone, Debug, Default)]
 pub struct TakenBack {
     head: Position,
-    cuts: HashMap<Subject, Cuts>,
+    cuts: Numbered<Subject, Cuts>,
 }
 
 /// An entry that does not follow the last one: the node must read the feed again from `head` before it may go on.
@@ -43,6 +42,11 @@ impl TakenBack {
     /// How far the feed was read.
     pub fn head(&self) -> Position {
         self.head
+    }
+
+    /// What stands against a subject, as far as it was not forgotten.
+    pub fn cuts(&self, subject: Subject) -> Cuts {
+        self.cuts.get(&subject).copied().unwrap_or_default()
     }
 
     /// How many subjects it holds.

@@ -9,7 +9,8 @@ use causeway_protocol::profile::SHIPPED;
 
 pub use resolve::{Serve, check_values, resolve};
 pub use sources::{Given, from_env, from_file, manual};
-pub(crate) use values::is_loopback_url;
+pub(crate) use resolve::{is_public, read_profile};
+pub(crate) use values::{address, is_loopback_url, origin, upstream};
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +61,17 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "database",
         value: "postgres://…",
-        prose: "A PostgreSQL database instead of a data directory. Not in this version yet.",
+        prose: "A PostgreSQL database that several nodes share, instead of a data directory: \
+             postgres://user:password@host:port/database. With a password it stands in CAUSEWAY_DATABASE or in this file, not \
+             on the command line. It wants keys: every node has the same key file.",
+        ..ONE
+    },
+    Setting {
+        name: "stale_limit",
+        value: "N",
+        default: Some("5"),
+        prose: "So many seconds, 1 to 60, a node that hears nothing from its store goes on checking calls; then it refuses \
+             with 503 until it hears again.",
         ..ONE
     },
     Setting {
@@ -79,11 +90,26 @@ pub const SETTINGS: &[Setting] = &[
         ..ONE
     },
     Setting {
+        name: "authz_listen",
+        value: "ADDR",
+        prose: "Where Envoy asks the guard: ext_authz over gRPC, HTTP/2 without TLS. Off unless set. It answers to this \
+             machine and to a trusted proxy; beyond loopback it wants one.",
+        ..ONE
+    },
+    Setting {
         name: "admin_key",
         value: "KEY",
         flag: false,
         prose: "The admin door's bearer key, 16 characters or more. By default it is derived from the newest key of the \
              key file, and only --describe shows it.",
+        ..ONE
+    },
+    Setting {
+        name: "edge_key",
+        value: "KEY",
+        flag: false,
+        prose: "The key with which guards at the edge (`causeway guard`) listen to this node on the admin listener, 16 \
+             characters or more. By default it is derived from the newest key of the key file, and only --describe shows it.",
         ..ONE
     },
     Setting {

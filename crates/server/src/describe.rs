@@ -15,7 +15,7 @@ use crate::node::Node;
 use crate::seed::Seed;
 
 /// One platform's part.
-pub fn platform(node: &Node, admin: Option<(&str, &Secret)>, seed: &Seed) -> Value {
+pub fn platform(node: &Node, admin: Option<(&str, &Secret, &Secret)>, seed: &Seed) -> Value {
     let paths = &node.profile.endpoints;
     // A path stands under the API host; what stands elsewhere is a whole address.
     let on = |host: HostWord, path: &String| match host {
@@ -27,8 +27,9 @@ pub fn platform(node: &Node, admin: Option<(&str, &Secret)>, seed: &Seed) -> Val
         "login_url": node.origins.login,
         "api_url": node.origins.api,
         "issuer": node.origins.login,
-        "admin_url": admin.map(|(url, _)| url),
-        "admin_key": admin.map(|(_, key)| key.expose()),
+        "admin_url": admin.map(|(url, ..)| url),
+        "admin_key": admin.map(|(_, key, _)| key.expose()),
+        "edge_key": admin.map(|(.., key)| key.expose()),
         "paths": {
             "authorize": paths.authorize,
             "token": at(&paths.token),

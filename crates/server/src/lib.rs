@@ -5,8 +5,10 @@
 //! translation; `router` is the table of routes.
 
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod describe;
+pub mod edge;
 pub mod flows;
 pub mod http;
 pub mod jobs;
@@ -22,5 +24,6 @@ pub mod ring;
 pub mod router;
 pub mod seed;
 pub mod shared;
+pub mod shares;
 pub mod throttle;
 pub mod trust;

@@ -1,5 +1,8 @@
 //! What is counted. Labels come from closed sets, never from a request's text: no secret and no flood can reach them.
 
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+
 use causeway_protocol::Reason;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -13,6 +16,9 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 
 /// Upper bounds of the latency histogram, in seconds.
 const BUCKETS: [f64; 10] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0];
+
+/// The endpoints that are called tens of thousands of times a second, by the words of `dispatch`.
+const HOT: [&str; 4] = ["api", "guard-check", "token", "introspect"];
 
 /// The labels of `requests`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -61,11 +67,19 @@ pub struct Metrics {
     pub shed: Counter,
     /// How long the token endpoint took.
     pub token_seconds: Histogram,
+    /// The counters that most requests move, found once.
+    hot: [OnceLock<Counter>; HOT.len()],
+    passed: OnceLock<Counter>,
     // The rest is set at scrape time, by `render`.
     take_backs: Gauge,
     feed_position: Gauge,
     taken_back: Gauge,
     customer_misses: Gauge<i64>,
+    feed_head: Gauge,
+    feed_age: Gauge<f64, AtomicU64>,
+    nodes: Gauge,
+    clock_ahead: Gauge<f64, AtomicU64>,
+    clocks_apart: Gauge,
     connections: Gauge<i64>,
 }
 
@@ -80,6 +94,16 @@ pub struct Live {
     pub taken_back: usize,
     /// Customers that had to be read from the store.
     pub customer_misses: u64,
+    /// Where the feed ends, as the store said last.
+    pub feed_head: u64,
+    /// How long ago this node knew everything, in seconds.
+    pub feed_age: f64,
+    /// Living nodes, this one included.
+    pub nodes: usize,
+    /// By how many seconds this node's clock is ahead of the nodes' median.
+    pub clock_ahead: f64,
+    /// Living nodes whose clocks are further from it than is permitted.
+    pub clocks_apart: usize,
 }
 
 impl Metrics {
@@ -96,10 +120,17 @@ impl Metrics {
             panics: Counter::default(),
             shed: Counter::default(),
             token_seconds: Histogram::new(BUCKETS),
+            hot: Default::default(),
+            passed: OnceLock::new(),
             take_backs: Gauge::default(),
             feed_position: Gauge::default(),
             taken_back: Gauge::default(),
             customer_misses: Gauge::default(),
+            feed_head: Gauge::default(),
+            feed_age: Gauge::default(),
+            nodes: Gauge::default(),
+            clock_ahead: Gauge::default(),
+            clocks_apart: Gauge::default(),
             connections: Gauge::default(),
         };
         made.register();
@@ -120,6 +151,13 @@ impl Metrics {
         registry.register("shed_connections", "Connections turned away: one source held too many", self.shed.clone());
         registry.register("token_seconds", "How long the token endpoint took", self.token_seconds.clone());
         registry.register("feed_position", "The feed of take-backs: this node's position", self.feed_position.clone());
+        registry.register("feed_head", "Where the feed ends, as the store said last", self.feed_head.clone());
+        let age = "How long ago this node knew everything that was taken back";
+        registry.register("feed_age_seconds", age, self.feed_age.clone());
+        registry.register("nodes", "Living nodes, this one included", self.nodes.clone());
+        let ahead = "How far this node's clock is ahead of the nodes' median";
+        registry.register("clock_ahead_seconds", ahead, self.clock_ahead.clone());
+        registry.register("clocks_apart", "Living nodes with a wrong clock", self.clocks_apart.clone());
         registry.register("taken_back_subjects", "Size of the taken-back set", self.taken_back.clone());
         registry.register("customer_reads", "Customers read from the store since start", self.customer_misses.clone());
         registry.register("open_connections", "Connections open now", self.connections.clone());
@@ -134,7 +172,11 @@ impl Metrics {
             4 => "4xx",
             _ => "5xx",
         };
-        self.requests.get_or_create(&RequestLabels { endpoint, class }).inc();
+        let labels = RequestLabels { endpoint, class };
+        match HOT.iter().position(|hot| class == "2xx" && *hot == endpoint) {
+            Some(index) => self.hot[index].get_or_init(|| self.requests.get_or_create(&labels).clone()).inc(),
+            None => self.requests.get_or_create(&labels).inc(),
+        };
     }
 
     /// One refusal was given.
@@ -144,7 +186,11 @@ impl Metrics {
 
     /// The guard passed (`None`) or refused a call.
     pub fn verdict(&self, refused: Option<Reason>) {
-        self.verdicts.get_or_create(&VerdictLabels { verdict: refused.map_or("pass", Reason::name) }).inc();
+        let of = |verdict| self.verdicts.get_or_create(&VerdictLabels { verdict });
+        match refused {
+            None => self.passed.get_or_init(|| of("pass").clone()).inc(),
+            Some(reason) => of(reason.name()).inc(),
+        };
     }
 
     /// A connection was opened (+1) or closed (−1).
@@ -158,6 +204,11 @@ impl Metrics {
         self.feed_position.set(live.feed_position.try_into().unwrap_or(i64::MAX));
         self.taken_back.set(live.taken_back.try_into().unwrap_or(i64::MAX));
         self.customer_misses.set(live.customer_misses.try_into().unwrap_or(i64::MAX));
+        self.feed_head.set(live.feed_head.try_into().unwrap_or(i64::MAX));
+        self.feed_age.set(live.feed_age);
+        self.nodes.set(live.nodes.try_into().unwrap_or(i64::MAX));
+        self.clock_ahead.set(live.clock_ahead);
+        self.clocks_apart.set(live.clocks_apart.try_into().unwrap_or(i64::MAX));
         let mut out = String::new();
         // Writing into a String cannot fail.
         let _always_ok = text::encode(&mut out, &self.registry);

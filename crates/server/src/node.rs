@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use causeway_guard::{CustomerSource, Held, Unavailable};
+use causeway_protocol::cluster::NodeId;
 use causeway_protocol::profile::Profile;
 use causeway_protocol::records::{App, Customer};
 use causeway_protocol::seal::{KeyRing, SealError, Sealed};
 use causeway_protocol::taken_back::TakenBack;
-use causeway_protocol::time::Seconds;
-use causeway_protocol::{Applied, Change, CustomerId, FamilyId, Outcome, Reason, Refusal, Row, UnixTime};
+use causeway_protocol::{Change, CustomerId, FamilyId, Outcome, Reason, Refusal, UnixTime};
 use causeway_storage::{Engine, Store, StoreError, Stored};
 
 use crate::clock::{Clock, Entropy, random};
+use crate::cluster::{Cluster, tail};
 use crate::ring::HeldRing;
 
 /// Where the platform is reached.
@@ -40,12 +41,12 @@ pub struct Node {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
-    /// The longest life that any access token was ever sealed with, this profile's included.
-    pub longest_access_life: Seconds,
     /// Feed entries that this process wrote.
     pub take_backs: AtomicU64,
     /// True from a write that the store failed (the disk is full) to the next one that it took.
     pub writes_fail: AtomicBool,
+    /// Its place among other nodes.
+    pub cluster: Cluster,
     last_family: AtomicU64,
 }
 
@@ -66,10 +67,9 @@ impl Node {
         store.apply(Change::RegisterScopes(words)).await?;
         store.apply(Change::RaiseAccessLife(profile.token.access_life)).await?;
         let boot = store.boot().await?;
-        let longest_access_life = boot.longest_access_life;
         let held = Held::new(TakenBack::new(boot.head, boot.cuts), boot.apps, boot.scopes);
         boot.api_keys.into_iter().for_each(|key| held.put_api_key(key));
-        Ok(Self {
+        let node = Self {
             profile,
             origins,
             store,
@@ -77,11 +77,13 @@ impl Node {
             held,
             clock,
             entropy,
-            longest_access_life,
             take_backs: AtomicU64::new(0),
             writes_fail: AtomicBool::new(false),
+            cluster: Cluster::new(NodeId::default()),
             last_family: AtomicU64::new(0),
-        })
+        };
+        node.read_access_cut();
+        Ok(node)
     }
 
     /// The time.
@@ -96,18 +98,34 @@ impl Node {
 
     /// A ring that was read after `this` one, which did not hold some key (TOKENS 3).
     pub async fn ring_after(&self, this: &Arc<KeyRing>) -> Option<Arc<KeyRing>> {
-        self.rings.after(this, self.clock.as_ref()).await
+        let feed = async { tail::read(self).await.is_ok() };
+        self.rings.after(this, self.clock.as_ref(), feed).await
+    }
+
+    /// The same for a text that was presented at `began` (monotonic). If the feed was read to its head since, an access key that
+    /// is still not known was replaced, and the ring says so from then on.
+    pub async fn ring_for(
+        &self,
+        this: &Arc<KeyRing>,
+        (prefix, text): (&str, &str),
+        began: u64,
+    ) -> Option<Arc<KeyRing>> {
+        let ring = self.ring_after(this).await?;
+        if self.cluster.heard_since(began) {
+            ring.is_replaced(prefix, text);
+        }
+        Some(ring)
     }
 
     /// Opens a text of one kind. A key that is not held may have come meanwhile: the ring is read again, at most once a
     /// second, before anybody hears `UnknownKey`.
     pub async fn open<T: Sealed>(&self, prefix: &str, text: &str, now: UnixTime) -> Result<T, SealError> {
-        let ring = self.ring();
+        let (ring, began) = (self.ring(), self.clock.monotonic_nanos());
         let opened = ring.open(prefix, text, now);
         if !matches!(opened, Err(SealError::UnknownKey(_))) {
             return opened;
         }
-        match self.ring_after(&ring).await {
+        match self.ring_for(&ring, (prefix, text), began).await {
             Some(ring) => ring.open(prefix, text, now),
             None => opened,
         }
@@ -145,67 +163,30 @@ impl Node {
             if telling && self.writes_fail.load(Ordering::Relaxed) {
                 self.writes_fail.store(false, Ordering::Relaxed);
             }
-            self.take_in(applied).await?;
+            if !applied.feed.is_empty() {
+                self.take_backs.fetch_add(applied.feed.len() as u64, Ordering::Relaxed);
+            }
+            tail::take_in(self, applied).await.map_err(|_| Reason::GuardNotReady.refuse())?;
         }
         Ok(outcome)
     }
 
-    async fn take_in(&self, applied: &Applied) -> Result<(), Refusal> {
-        if let Row::App(app) = &applied.row {
-            self.held.put_app(app.clone());
-        }
-        if let Row::Scopes(words) = &applied.row {
-            self.held.set_scopes(causeway_protocol::Scopes::new(words.clone()));
-        }
-        if applied.feed.is_empty() {
-            return Ok(());
-        }
-        self.take_backs.fetch_add(applied.feed.len() as u64, Ordering::Relaxed);
-        // Durable but not read in: no guard may speak until it is.
-        self.catch_up(&applied.feed).await.inspect_err(|_| self.held.owe(applied.position))
-    }
-
-    /// Takes in what the feed holds beyond what this node has read: after a write whose caller went away before it was
-    /// answered, and after a failure.
+    /// Takes in what the feed holds beyond what this node has read, unless somebody is at it.
+    ///
+    /// # Errors
+    /// [`Reason::StoreFailed`].
     pub async fn read_feed(&self) -> Result<(), Refusal> {
-        loop {
-            let more = self.store.feed(self.held.head(), 500).await.map_err(refusal_of)?;
-            if more.is_empty() {
-                return Ok(());
-            }
-            self.catch_up(&more).await?;
-        }
+        tail::read_if_nobody_does(self).await.map_err(|_| Reason::StoreFailed.refuse())
     }
 
-    /// Takes entries in; on a gap (two writers answered in another order) the feed itself is read.
-    async fn catch_up(&self, entries: &[causeway_protocol::records::FeedEntry]) -> Result<(), Refusal> {
-        let (stale, _gap_is_read_below) = self.held.absorb(entries);
-        let (mut apps, mut keys) = (stale.apps, stale.api_keys);
-        let wanted = entries.last().map_or(self.held.head(), |entry| entry.position);
-        while self.held.head() < wanted {
-            let more = self.store.feed(self.held.head(), 500).await.map_err(refusal_of)?;
-            if more.is_empty() {
-                return Err(Reason::GuardNotReady.refuse());
-            }
-            let (stale, _gap_is_read_again) = self.held.absorb(&more);
-            apps.extend(stale.apps);
-            keys.extend(stale.api_keys);
-        }
-        apps.sort_unstable();
-        apps.dedup();
-        for id in apps {
-            if let Some(app) = self.store.app(id).await.map_err(refusal_of)? {
-                self.held.put_app(app);
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        for id in keys {
-            if let Some(key) = self.store.api_key_by_id(id).await.map_err(refusal_of)? {
-                self.held.put_api_key(key);
-            }
-        }
-        Ok(())
+    /// Whether what is held may be the ground of a "no": a node that has not heard from its store for `stale_limit` cannot know
+    /// (TOKENS 6).
+    ///
+    /// # Errors
+    /// [`Reason::GuardNotReady`], which is 503, never a false 401.
+    pub fn speaks(&self) -> Result<(), Refusal> {
+        let knows = self.held.is_ready() && self.held.is_fresh(self.clock.monotonic_nanos());
+        if knows { Ok(()) } else { Err(Reason::GuardNotReady.refuse()) }
     }
 
     /// An app by its public name, from memory.
@@ -227,6 +208,6 @@ pub fn refusal_of(error: StoreError) -> Refusal {
 
 impl CustomerSource for Node {
     async fn load(&self, id: CustomerId) -> Result<Option<Customer>, Unavailable> {
-        self.store.customer(id).await.map_err(|_| Unavailable)
+        Box::pin(self.store.customer(id)).await.map_err(|_| Unavailable)
     }
 }

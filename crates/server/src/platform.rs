@@ -1,12 +1,14 @@
 //! One running platform: opens the store, loads the seeds, binds the listeners, starts the jobs, stops in order. The
 //! CLI and the tests start it; which settings are wise is `config`'s business.
 
-mod open;
+pub(crate) mod key_marks;
+pub(crate) mod open;
 mod settings;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use causeway_protocol::cluster::NodeId;
 use causeway_protocol::profile::Profile;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -15,7 +17,9 @@ use tokio::task::JoinSet;
 
 pub use settings::{KeysAt, Settings, StoreAt};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, random};
+use crate::cluster::{beat, tail};
+use crate::http::authz::Authz;
 use crate::http::dispatch::{Hook, Site};
 use crate::http::faults::{Faults, Plan};
 use crate::http::listen::{Limits, Listener};
@@ -24,13 +28,14 @@ use crate::load_seed::{self, SeedFile};
 use crate::node::{Node, Origins};
 use crate::seed::{Legacy, Seed};
 use crate::shared::{Edge, Options, Shared};
-use crate::{describe, jobs, providers};
+use crate::{describe, jobs, providers, shares};
 
 /// See the module.
 pub struct Platform {
     edge: Edge,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
+    authz: Option<SocketAddr>,
     description: Value,
     tls: Option<Arc<Tls>>,
     notes: Vec<String>,
@@ -51,29 +56,41 @@ impl Platform {
         override_dates(&mut profile, &settings.seeds, settings.legacy);
         let mut notes = Vec::new();
         let tls = settings.tls.map(Tls::load).transpose().map_err(one)?.map(Arc::new);
+        let is_shared = matches!(store, StoreAt::Database(_));
         let place = match &store {
             StoreAt::Directory(data) => Some(providers::Place::beside(data, &keys)),
-            StoreAt::Ready(_) => None,
+            StoreAt::Database(_) | StoreAt::Ready(_) => None,
         };
-        let (store, rings) = open::open(&profile.key, store, keys, entropy.as_ref(), &mut notes).await?;
+        let id = NodeId(i64::from_be_bytes(random(entropy.as_ref())) & i64::MAX);
+        let clock = skewed(settings.clock, faults.skew);
+        let (store, rings) =
+            open::open((&profile.key, id), store, keys, (clock.clone(), entropy.as_ref()), &mut notes).await?;
         let sockets = open::bind(settings.listen, settings.sockets).await?;
         let admin_listen = settings.admin_listen.into_iter().collect();
         let admin = open::bind(admin_listen, settings.admin_socket.into_iter().collect()).await?.pop();
+        let authz = open::bind(settings.authz_listen.into_iter().collect(), Vec::new()).await?.pop();
         let addresses = open::addresses(&sockets)?;
         let origins = origins(settings.login_url, settings.api_url, &addresses, tls.is_some());
         let admin_key = settings.admin_key.unwrap_or_else(|| open::admin_key(&rings.get()));
-        let node = Node::start(profile, origins, store, rings, skewed(settings.clock, faults.skew), entropy).await;
-        let node = node.map_err(|error| one(error.to_string()))?;
+        let edge_key = settings.edge_key.unwrap_or_else(|| open::edge_key(&rings.get()));
+        let node = Node::start(profile, origins, store, rings, clock, entropy).await;
+        let mut node = node.map_err(|error| one(error.to_string()))?;
+        (node.cluster.id, node.cluster.stale_limit) = (id, settings.stale_limit);
+        node.cluster.marked = is_shared.then(|| Mutex::new(node.ring().newest()));
+        // Before anything is sealed: the other nodes may not hold our newest key yet.
+        beat::send(&node).await.map_err(|error| one(error.to_string()))?;
         let seed = load(&node, settings.seeds, settings.redirect_uri).await?;
+        tail::read(&node).await.map_err(|error| one(error.to_string()))?;
         let admin_address = open::addresses(admin.as_slice())?.pop();
         let admin_tls = tls.clone().filter(|_| settings.admin_tls);
         let admin_scheme = if admin_tls.is_some() { "https" } else { "http" };
         let admin_url = admin_address.map(|address| format!("{admin_scheme}://{address}"));
-        let description = describe::platform(&node, admin_url.as_deref().map(|url| (url, &admin_key)), &seed);
+        let description = describe::platform(&node, admin_url.as_deref().map(|url| (url, &admin_key, &edge_key)), &seed);
         let (clock, entropy) = (node.clock.clone(), node.entropy.clone());
         let vault = providers::open(&node.profile, &node.origins, settings.providers, place.as_ref(), clock, entropy)?;
         let options = Options {
             admin_key: Some(admin_key),
+            edge_key: Some(edge_key),
             proxies: settings.proxies,
             askers: settings.askers,
             upstream: settings.upstream,
@@ -85,6 +102,7 @@ impl Platform {
             edge: Arc::new(Shared::new(node, options)),
             addresses,
             admin: admin_address,
+            authz: open::addresses(authz.as_slice())?.pop(),
             description,
             tls,
             notes,
@@ -93,6 +111,7 @@ impl Platform {
         };
         let admin = admin.map(|socket| (socket, admin_tls));
         platform.serve(sockets, admin, (faults, settings.fault_seed), settings.limits, settings.hook);
+        platform.serve_authz(authz, settings.limits);
         Ok(platform)
     }
 
@@ -118,9 +137,19 @@ impl Platform {
             self.tasks.spawn(listener.run(self.stop.subscribe()));
         }
         self.tasks.spawn(jobs::run(self.edge.clone(), self.stop.subscribe()));
+        self.tasks.spawn(tail::run(self.edge.clone(), self.stop.subscribe()));
+        self.tasks.spawn(shares::run(self.edge.clone(), self.stop.subscribe()));
+        self.tasks.spawn(beat::run(self.edge.clone(), self.stop.subscribe()));
         if let Some(vault) = self.edge.providers.clone() {
             self.tasks.spawn(jobs::renew(self.edge.clone(), vault, self.stop.subscribe()));
         }
+    }
+
+    fn serve_authz(&mut self, socket: Option<TcpListener>, limits: Limits) {
+        let Some(socket) = socket else { return };
+        let Limits { connections, drain, .. } = limits;
+        let authz = Authz { socket, edge: self.edge.clone(), connections, drain };
+        self.tasks.spawn(authz.run(self.stop.subscribe()));
     }
 
     /// What handlers see.
@@ -136,6 +165,11 @@ impl Platform {
     /// Where the admin listener is.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin
+    }
+
+    /// Where Envoy asks.
+    pub fn authz_address(&self) -> Option<SocketAddr> {
+        self.authz
     }
 
     /// This platform's part of the description (CONTRACTS).

@@ -1,9 +1,10 @@
-//! The keys as a running node holds them, and how they are read again while it runs (TOKENS 3): on SIGHUP, and when
-//! something was sealed with a key that is not held. How a key file reads is `keys`' business, what a key opens the seal's.
+//! The keys as a running node holds them, how they are read again while it runs (TOKENS 3: on SIGHUP, and when something was
+//! sealed with a key that is not held), and which of them seals. How a key file reads is `keys`' business.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use causeway_protocol::Position;
 use causeway_protocol::seal::KeyRing;
 use tokio::sync::Mutex;
 
@@ -44,14 +45,16 @@ impl KeyFile {
 pub struct HeldRing {
     held: RwLock<Arc<KeyRing>>,
     file: Option<Arc<KeyFile>>,
-    /// When the file was last read because of an unknown key.
+    /// When it was last read again because of an unknown key.
     asked: Mutex<Option<u64>>,
+    /// What must be held before it seals: the keys of every other living node.
+    others: RwLock<Vec<Vec<u16>>>,
 }
 
 impl From<KeyRing> for HeldRing {
     /// A ring that stays as it is.
     fn from(ring: KeyRing) -> Self {
-        Self { held: RwLock::new(Arc::new(ring)), file: None, asked: Mutex::new(None) }
+        Self { held: RwLock::new(Arc::new(ring)), file: None, asked: Mutex::new(None), others: RwLock::default() }
     }
 }
 
@@ -67,9 +70,13 @@ impl HeldRing {
     }
 
     /// A ring that was read after `this` one, which did not hold some key: somebody else's reading, or one of our own, at
-    /// most once a second. `None`: there is none to be had now.
-    pub async fn after(&self, this: &Arc<KeyRing>, clock: &dyn Clock) -> Option<Arc<KeyRing>> {
-        let file = self.file.as_ref()?;
+    /// most once a second. `feed` is read first, since it may have replaced an access key. `None`: there is none to be had now.
+    pub async fn after(
+        &self,
+        this: &Arc<KeyRing>,
+        clock: &dyn Clock,
+        feed: impl Future<Output = bool>,
+    ) -> Option<Arc<KeyRing>> {
         let mut asked = self.asked.lock().await;
         let held = self.get();
         if !Arc::ptr_eq(&held, this) {
@@ -80,6 +87,10 @@ impl HeldRing {
             return None;
         }
         *asked = Some(now);
+        if !feed.await {
+            return None;
+        }
+        let Some(file) = &self.file else { return Some(self.get()) };
         match self.read(file).await {
             Ok(ring) => Some(ring),
             Err(why) => {
@@ -107,6 +118,36 @@ impl HeldRing {
         self.take(read.map_err(|problems| problems.join("; "))?)
     }
 
+    /// What the other living nodes hold: a key seals once all of them have it (published, confirmed, only then used). A node
+    /// that is alone uses a new one at once.
+    pub fn confirm(&self, others: Vec<Vec<u16>>) {
+        *self.others.write().unwrap_or_else(PoisonError::into_inner) = others;
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let id = self.seals(&held.ids(), held.sealing());
+        if id == held.sealing() {
+            return;
+        }
+        if let Some(ring) = held.sealing_with(id) {
+            tracing::info!(before = held.sealing(), now = id, "another key seals");
+            *held = Arc::new(ring);
+        }
+    }
+
+    /// The newest key that everybody holds; where there is none, the one of before.
+    fn seals(&self, ids: &[u16], before: u16) -> u16 {
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        let everybodys = ids.iter().find(|id| others.iter().all(|held| held.contains(id)));
+        everybodys.or(ids.iter().find(|id| **id == before)).or(ids.first()).copied().unwrap_or(before)
+    }
+
+    /// The audience's access key was replaced by the take-back at this position (TOKENS 3).
+    pub fn cut_at(&self, cut: Position) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if cut > held.access_cut() {
+            *held = Arc::new(held.after_cut(cut));
+        }
+    }
+
     fn take(&self, fresh: KeyRing) -> Result<Arc<KeyRing>, String> {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let known = held.verifier(SAME);
@@ -116,7 +157,10 @@ impl HeldRing {
         if held.ids() != fresh.ids() {
             tracing::info!(before = ?held.ids(), now = ?fresh.ids(), "the ring of keys changed");
         }
-        *held = Arc::new(fresh);
+        // What was learnt of the old one counts for the new one: where its access key was replaced, and which key may seal.
+        let fresh = if held.access_cut() == Position::ZERO { fresh } else { fresh.after_cut(held.access_cut()) };
+        let id = self.seals(&fresh.ids(), held.sealing());
+        *held = Arc::new(fresh.sealing_with(id).unwrap_or(fresh));
         Ok(Arc::clone(&held))
     }
 }

@@ -8,7 +8,7 @@ use causeway_protocol::profile::HostWord;
 use crate::http::{
     accounts, admin, forward_auth, health, introspect, metadata, oauth1, pages, proxy, revoke, token, userinfo,
 };
-use crate::shared::Edge;
+use crate::shared::{Edge, Shared};
 
 /// What stands on the login host: the authorization endpoint and everything a person sees.
 pub fn login(edge: &Edge) -> Router<Edge> {
@@ -85,7 +85,7 @@ fn accounts_calls(edge: &Edge) -> Router<Edge> {
 /// What stands on the API host, before the guarded API.
 pub fn api(edge: &Edge) -> Router<Edge> {
     programs(edge, HostWord::Api)
-        .route(&paths_of_guard_check(), any(forward_auth::check))
+        .route(&paths_of_guard_check(), any(forward_auth::check::<Shared>))
         .merge(accounts_calls(edge))
         .merge(oauth1_calls(edge))
 }
@@ -124,7 +124,8 @@ pub fn always() -> Router<Edge> {
 pub fn admin() -> Router<Edge> {
     Router::new()
         .route("/metrics", get(health::metrics))
-        .route("/guard/check", any(forward_auth::check_on_admin))
+        .route("/guard/check", any(forward_auth::check_on_admin::<Shared>))
+        .route("/edge/{*call}", any(crate::edge::door::door))
         .route("/admin", any(admin::door))
         .route("/admin/", any(admin::door))
         .route("/admin/{*call}", any(admin::door))
@@ -133,5 +134,5 @@ pub fn admin() -> Router<Edge> {
 
 /// Where everything on the API host that is no endpoint goes: through the guard.
 pub fn fallback(router: Router<Edge>) -> Router<Edge> {
-    router.fallback(proxy::guarded)
+    router.fallback(proxy::guarded::<Shared>)
 }

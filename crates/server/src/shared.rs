@@ -1,16 +1,17 @@
 //! What every handler is given: the node, and the edge's own bounded memory (throttles, counters, hashing slots).
 //! Nothing here decides or speaks HTTP.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use causeway_protocol::numbered::Numbered;
 use causeway_protocol::secret::Secret;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{ConnectionId, UnixTime};
 use causeway_vault::Vault;
 use tokio::sync::Notify;
 
+use crate::edge::hub::Hub;
 use crate::flows::passwords::SignIns;
 use crate::http::pages::look::Look;
 use crate::http::proxy::{Api, Limits};
@@ -18,6 +19,7 @@ use crate::legacy_use::LegacyCounts;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::seed::SeedRecord;
+use crate::shares::Shares;
 use crate::throttle::Throttle;
 use crate::trust::TrustedProxies;
 
@@ -29,10 +31,14 @@ pub struct Shared {
     pub api: Api,
     /// What `/metrics` shows.
     pub metrics: Metrics,
+    /// What was told of budgets that nodes keep together.
+    pub shares: Shares,
     /// Which connections were used since the last flush.
     pub last_used: LastUsed,
     /// Who called with OAuth 1.0 since the last flush.
     pub legacy_use: LegacyCounts,
+    /// Guards at the edge that listen to this node.
+    pub edges: Arc<Hub>,
     /// What the operator chose.
     pub options: Options,
     /// Wrong client secrets, by client and place.
@@ -67,6 +73,8 @@ pub type Edge = Arc<Shared>;
 pub struct Options {
     /// The admin door's bearer key; `None` leaves the door shut.
     pub admin_key: Option<Secret>,
+    /// The edges' bearer key; `None`: no edge is served.
+    pub edge_key: Option<Secret>,
     /// Whose forwarding headers count.
     pub proxies: TrustedProxies,
     /// Who besides them may ask the guard (`/guard/check`): nothing else that these say is believed.
@@ -85,6 +93,9 @@ impl Shared {
     /// The edge of a node.
     pub fn new(node: Node, mut options: Options) -> Self {
         let records = std::mem::take(&mut options.records);
+        let edges = Arc::new(Hub::default());
+        let bell = Arc::clone(&edges);
+        node.held.when_it_moves(move || bell.ring());
         Self {
             api: Api::new(&node.profile, options.upstream.as_deref(), records, options.proxy),
             sign_ins: SignIns::default(),
@@ -95,8 +106,10 @@ impl Shared {
             look: Look::of(&node.profile),
             node,
             metrics: Metrics::new(),
+            shares: Shares::default(),
             last_used: LastUsed::default(),
             legacy_use: LegacyCounts::default(),
+            edges,
             options,
             client_failures: Throttle::new(10, Seconds(60)),
             exchange_failures: Throttle::new(60, Seconds(60)),
@@ -130,8 +143,8 @@ pub struct LastUsed {
 
 #[derive(Debug, Default)]
 struct Used {
-    since_flush: HashMap<ConnectionId, UnixTime>,
-    ever: HashSet<ConnectionId>,
+    since_flush: Numbered<ConnectionId, UnixTime>,
+    ever: Numbered<ConnectionId, ()>,
 }
 
 impl LastUsed {
@@ -142,7 +155,7 @@ impl LastUsed {
             return;
         }
         let is_new = used.since_flush.insert(connection, now).is_none();
-        if is_new && used.ever.len() < MAX_USED && used.ever.insert(connection) {
+        if is_new && used.ever.len() < MAX_USED && used.ever.insert(connection, ()).is_none() {
             self.first.notify_one();
         }
     }

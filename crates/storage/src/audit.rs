@@ -38,6 +38,16 @@ impl Line {
         }
     }
 
+    /// What of the row is text, as it is hashed: behind the four numbers.
+    pub(crate) fn texts(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for text in [&self.actor, &self.verb, &self.detail] {
+            bytes.extend((text.len() as u64).to_be_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        bytes
+    }
+
     /// The hash of this row behind the one with `previous`. Texts go in with their length, so that nothing can move from
     /// one column into the next.
     pub(crate) fn chained_to(&self, previous: &Hash) -> Hash {
@@ -47,10 +57,7 @@ impl Line {
         for number in [self.number, self.at, kind, id] {
             sum.update(&number.to_be_bytes());
         }
-        for text in [&self.actor, &self.verb, &self.detail] {
-            sum.update(&(text.len() as u64).to_be_bytes());
-            sum.update(text.as_bytes());
-        }
+        sum.update(&self.texts());
         let mut hash = START;
         hash.copy_from_slice(sum.finish().as_ref());
         hash

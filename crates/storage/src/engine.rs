@@ -10,12 +10,14 @@ use causeway_protocol::records::{
 };
 use causeway_protocol::{ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
 
-use crate::{AuditRow, Boot, Model, Page, Sqlite, Store, Stored, Tail};
+use crate::{AuditRow, Boot, Model, Page, Postgres, Sqlite, Store, Stored, Tail};
 
 /// A store of any kind.
 pub enum Engine {
     /// One file on this machine.
     Sqlite(Sqlite),
+    /// A database that several nodes share.
+    Postgres(Postgres),
     /// Memory only: tests.
     Model(Model),
 }
@@ -24,6 +26,7 @@ macro_rules! ask {
     ($engine:ident.$method:ident($($argument:expr),*)) => {
         match $engine {
             Engine::Sqlite(store) => store.$method($($argument),*).await,
+            Engine::Postgres(store) => store.$method($($argument),*).await,
             Engine::Model(store) => store.$method($($argument),*).await,
         }
     };

@@ -1,11 +1,13 @@
 //! Where records live: one trait, several engines, one contract suite.
 //!
-//! An engine has about a dozen reads, one `apply`, and the feed. It decides nothing: `protocol` does. SQL stays in the
-//! engines' own folders. To add an engine: implement [`Store`], add it to [`Engine`], run `tests/it/contract.rs` on it.
+//! An engine has about a dozen reads, one `apply`, and the feed. It decides nothing: `protocol` does. SQL stands in
+//! `sql`, once for both SQL engines, and in the engines' own folders. To add an engine: implement [`Store`], add it to
+//! [`Engine`], run `tests/it/contract.rs` on it.
 
 mod audit;
 mod engine;
 pub mod model;
+pub mod postgres;
 mod rules;
 mod sql;
 pub mod sqlite;
@@ -27,6 +29,7 @@ use causeway_protocol::{
 
 pub use engine::Engine;
 pub use model::Model;
+pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 
 /// No list that a store answers with is longer, whatever was asked.

@@ -123,10 +123,10 @@ pub(crate) fn consumer_put(old: Option<&Consumer>, new: &Consumer) -> Vec<FeedEv
     switch.into_iter().chain(changed.then_some(FeedEvent::Changed)).collect()
 }
 
-/// The entries of an API key that is put.
+/// The entries of an API key that is put. Nodes hold every key, so a new one is news, too.
 pub(crate) fn api_key_put(old: Option<&ApiKey>, new: &ApiKey) -> Vec<FeedEvent> {
     let switch = switched(old.is_none_or(|old| old.active), new.active);
-    let changed = old.is_some_and(|old| ApiKey { active: new.active, ..old.clone() } != *new);
+    let changed = old.is_none_or(|old| ApiKey { active: new.active, ..old.clone() } != *new);
     switch.into_iter().chain(changed.then_some(FeedEvent::Changed)).collect()
 }
 

@@ -3,6 +3,7 @@
 
 mod scratch;
 
+pub mod netns;
 pub mod postgres;
 pub mod proxies;
 

@@ -45,6 +45,12 @@ impl Call {
         self
     }
 
+    /// The same unless a host was said already.
+    #[must_use]
+    pub fn or_host(self, host: &str) -> Self {
+        if self.host.is_some() { self } else { self.host(host) }
+    }
+
     /// One more header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

@@ -20,4 +20,4 @@ pub use causeway_server::http::faults::Plan;
 pub use client::{Call, Response};
 pub use clock::{Chance, Clock};
 pub use grant::Consent;
-pub use platform::{Builder, Platform};
+pub use platform::{Builder, Common, Platform};

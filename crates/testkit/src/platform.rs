@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use causeway_protocol::profile::{self, HostWord, Profile};
 use causeway_protocol::records::{App, Person};
@@ -17,6 +18,7 @@ use causeway_protocol::{Change, Outcome};
 use causeway_server::load_seed::SeedFile;
 use causeway_server::platform::{KeysAt, Platform as Server, Settings, StoreAt};
 use causeway_server::shared::Edge;
+use causeway_storage::model::Link;
 use causeway_storage::{Engine, Model, Store};
 use tokio::sync::OnceCell;
 
@@ -38,10 +40,23 @@ pub struct Builder {
     chance: u64,
     keys: Vec<u8>,
     model: bool,
+    common: Option<Common>,
     clock: Arc<Clock>,
     dir: Option<Arc<TempDir>>,
     tune: Option<Tune>,
 }
+
+/// A store that several nodes share.
+#[derive(Clone)]
+pub enum Common {
+    /// In memory.
+    Model(Arc<Model>),
+    /// A PostgreSQL database, by its URL.
+    Database(String),
+}
+
+/// What nodes of one platform are reached by, wherever each listens.
+const COMMON_ORIGINS: [&str; 2] = ["https://login.nodes.example", "https://api.nodes.example"];
 
 /// A running platform. Dropping it closes its sockets and forgets its data.
 pub struct Platform {
@@ -51,6 +66,7 @@ pub struct Platform {
     pub clock: Arc<Clock>,
     server: Server,
     builder: Builder,
+    link: Option<Arc<Link>>,
 }
 
 impl Default for Builder {
@@ -61,6 +77,7 @@ impl Default for Builder {
             chance: 1,
             keys: vec![1],
             model: false,
+            common: None,
             clock: Arc::new(Clock::at(NOON)),
             dir: None,
             tune: None,
@@ -118,6 +135,35 @@ impl Builder {
         self
     }
 
+    /// A node of a platform over a store that others share, under addresses that are all nodes'.
+    #[must_use]
+    pub fn on(mut self, common: &Common) -> Self {
+        self.common = Some(common.clone());
+        self
+    }
+
+    /// A clock of its own.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// So many nodes over one store in memory, with one clock.
+    pub async fn nodes(self, count: u64) -> Vec<Platform> {
+        self.on(&Common::Model(Arc::default())).started(count).await
+    }
+
+    /// So many nodes over the store that was said, with one clock.
+    pub async fn started(self, count: u64) -> Vec<Platform> {
+        let mut nodes = Vec::new();
+        for number in 0..count {
+            let chance = self.chance + 1_000 * number;
+            nodes.push(self.clone().chance(chance).start().await);
+        }
+        nodes
+    }
+
     /// Anything else that the server can be started with.
     #[must_use]
     pub fn tune(mut self, tune: impl Fn(&mut Settings) + Send + Sync + 'static) -> Self {
@@ -127,21 +173,29 @@ impl Builder {
 
     /// Starts it.
     pub async fn start(mut self) -> Platform {
-        if !self.model && self.dir.is_none() {
+        if !self.model && self.common.is_none() && self.dir.is_none() {
             let dir = TempDir::new();
             if self.seed == world::TEXT {
                 template().await.write(&dir.0).expect("a temporary directory can be written");
             }
             self.dir = Some(Arc::new(dir));
         }
-        let server = Server::start(self.settings()).await.expect("the platform starts");
-        Platform { edge: server.edge().clone(), clock: self.clock.clone(), server, builder: self }
+        let (settings, link) = self.settings();
+        let server = Server::start(settings).await.expect("the platform starts");
+        Platform { edge: server.edge().clone(), clock: self.clock.clone(), server, builder: self, link }
     }
 
-    fn settings(&self) -> Settings {
-        let store = match &self.dir {
-            Some(dir) => StoreAt::Directory(dir.0.join("data")),
-            None => StoreAt::Ready(Engine::Model(Model::default())),
+    fn settings(&self) -> (Settings, Option<Arc<Link>>) {
+        let mut link = None;
+        let store = match (&self.common, &self.dir) {
+            (Some(Common::Model(model)), _) => {
+                let node = model.node();
+                link = Some(node.link());
+                StoreAt::Ready(Engine::Model(node))
+            }
+            (Some(Common::Database(url)), _) => StoreAt::Database(Secret::new(url.as_str())),
+            (None, Some(dir)) => StoreAt::Directory(dir.0.join("data")),
+            (None, None) => StoreAt::Ready(Engine::Model(Model::default())),
         };
         let lines: Vec<String> = self.keys.iter().map(|key| KeyRing::line(u16::from(*key), &[*key; 32])).collect();
         let ring = KeyRing::parse(&self.profile.key, &lines.join("\n")).expect("the keys are right");
@@ -153,11 +207,16 @@ impl Builder {
         settings.admin_key = Some(Secret::new(ADMIN_KEY));
         settings.seeds = vec![SeedFile::new("the test seed", &self.seed, seed)];
         settings.clock = self.clock.clone();
+        match &self.common {
+            Some(_) => [settings.login_url, settings.api_url] = COMMON_ORIGINS.map(|url| Some(url.to_owned())),
+            // The test's clock may jump by years between two readings of the feed.
+            None => settings.stale_limit = Duration::MAX,
+        }
         settings.entropy = Arc::new(Chance::seeded(self.chance));
         if let Some(tune) = &self.tune {
             tune(&mut settings);
         }
-        settings
+        (settings, link)
     }
 }
 
@@ -166,7 +225,7 @@ async fn template() -> &'static Files {
     static TEMPLATE: OnceCell<Files> = OnceCell::const_new();
     let make = || async {
         let dir = TempDir::new();
-        let mut settings = Builder::new().settings();
+        let (mut settings, _) = Builder::new().settings();
         settings.store = StoreAt::Directory(dir.0.join("data"));
         Server::start(settings).await.expect("the platform starts").stop().await;
         Files::read(&dir.0).expect("a temporary directory can be read")
@@ -220,7 +279,7 @@ impl Platform {
     /// The same with other settings.
     pub async fn restart_as(self, change: impl FnOnce(Builder) -> Builder) -> Self {
         assert!(!self.builder.model, "the model forgets everything");
-        let Self { edge, clock, server, builder } = self;
+        let Self { edge, clock, server, builder, .. } = self;
         server.stop().await;
         // The directory is free once nobody holds the edge: connections may still be closing.
         while Arc::strong_count(&edge) > 1 {
@@ -256,6 +315,14 @@ impl Platform {
         self.server.admin_address().expect("every platform under test has one")
     }
 
+    /// Where Envoy asks.
+    ///
+    /// # Panics
+    /// Unless the test set `authz_listen`.
+    pub fn authz_address(&self) -> SocketAddr {
+        self.server.authz_address().expect("authz_listen was set")
+    }
+
     /// The login origin, and the issuer.
     pub fn login(&self) -> &str {
         &self.edge.node.origins.login
@@ -273,12 +340,31 @@ impl Platform {
 
     /// Sends to the login host.
     pub async fn at_login(&self, call: Call) -> Response {
-        call.send(self.login_address()).await
+        self.hosted(call, self.login()).send(self.login_address()).await
     }
 
     /// Sends to the API host.
     pub async fn at_api(&self, call: Call) -> Response {
-        call.send(self.api_address()).await
+        self.hosted(call, self.api()).send(self.api_address()).await
+    }
+
+    /// Nodes listen elsewhere than where the platform is reached.
+    fn hosted(&self, call: Call, origin: &str) -> Call {
+        let (_, host) = origin.split_once("://").unwrap_or_default();
+        if self.builder.common.is_some() { call.or_host(host) } else { call }
+    }
+
+    /// This node's way to the shared store in memory, to be cut or silenced.
+    ///
+    /// # Panics
+    /// Over any other store.
+    pub fn link(&self) -> &Link {
+        self.link.as_ref().expect("a node over the model")
+    }
+
+    /// Stops it in order.
+    pub async fn stop(self) {
+        self.server.stop().await;
     }
 
     /// Sends to the host of the token endpoint and its kin.

@@ -1,4 +1,4 @@
-//! The rounds: in each, the echo first, then every operation in turn; medians over the rounds.
+//! The rounds: in each, the echo first, then every operation, probe and peer in turn; medians over the rounds.
 //!
 //! Ratios are taken within a round, because machines change their mood by the minute.
 
@@ -7,181 +7,319 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::Wish;
-use super::figures::{FIGURES, Figure, SLOW, median};
-use super::rig::{self, PLATFORM, Rig};
-use super::{machine, rig::load};
+use super::book::{Book, number};
+use super::figures::{FIGURES, Figure, SLOW};
+use super::large::{self, Filled};
+use super::peers::{self, Peer};
+use super::postgres::{Database, Nodes};
+use super::rig::{self, Rig, forward_auth_url};
+use super::{Wish, baselines, machine};
 use crate::house::House;
 use crate::server::Server;
 use crate::shell;
 
 /// Connections of the closed loop; refreshing has more, so that commits can be shared.
-const CONNECTIONS: &str = "32";
-const REFRESH_CONNECTIONS: &str = "256";
-/// Families that are refreshed in turn.
-const CHAINS: usize = 512;
+pub(super) const CONNECTIONS: &str = "32";
+pub(super) const REFRESH_CONNECTIONS: &str = "256";
+/// Families that are made through the pages.
+pub(super) const CHAINS: usize = 512;
 /// Code exchanges of a round: on connections of their own, none holding more families than it may.
 const EXCHANGE_CONNECTIONS: usize = 500;
 const CODES_EACH: usize = 4;
+/// Families whose year is simulated.
+const YEAR_FAMILIES: &str = "200";
+/// The shipped profile that offers tokens without a person.
+const MACHINES: &str = "default";
 
 /// What came out.
 pub(crate) struct Measured {
     pub(crate) machine: String,
     pub(crate) commit: String,
     pub(crate) rounds: usize,
-    /// Requests a second of the echo, and its processor time of a request in µs.
-    pub(crate) echo: (f64, f64),
+    pub(crate) families: u64,
+    /// E, e_us, R64, PGR, store64, sync_ms: medians; 0 when not measured.
+    pub(crate) baselines: BTreeMap<&'static str, f64>,
     pub(crate) figures: Vec<(&'static Figure, f64)>,
-    /// Requests a second, p50, p99, p99.9 in µs, CPU seconds for 1,000: for who wants to look closer.
+    /// `peer_NAME_refresh_echo_ratio`, which have no target.
+    pub(crate) peers: Vec<(String, f64)>,
     pub(crate) operations: BTreeMap<String, Vec<Value>>,
+    pub(crate) skipped: BTreeMap<String, String>,
+}
+
+/// Everything that runs during the rounds.
+struct Stage<'h> {
+    house: &'h House,
+    place: String,
+    small: Filled<'h>,
+    large: Filled<'h>,
+    /// A copy of the large store, for the probe of the store alone.
+    alone: String,
+    machines: Option<(Rig<'h>, Server)>,
+    database: Option<Database>,
+    nodes: Option<Nodes<'h>>,
+    peers: Vec<Peer>,
 }
 
 /// Measures what is wished.
 pub(crate) fn measure(house: &House, wish: &Wish) -> Result<Measured, String> {
-    let mut values: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
-    let mut operations: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let mut book = Book::default();
     let described = (machine::describe(), machine::commit());
-    let looping = FIGURES.iter().any(|figure| figure.unit == "E" && wish.wants(figure.name));
-    let still =
-        ["rss_idle_mb", "start_ms", "family_bytes", "connection_disk_bytes"].iter().any(|name| wish.wants(name));
-    if looping || still {
-        let rig = Rig::new(house, "bench", &rig::free_address()?)?;
-        let server = standing(&rig, &mut values)?;
-        if looping {
-            for round in 0..wish.rounds {
-                println!("  round {} of {}", round + 1, wish.rounds);
-                one_round(&rig, &server, wish, round, &mut values, &mut operations)?;
-            }
+    if FIGURES.iter().any(|figure| ![SLOW, "binary_mb"].contains(&figure.name) && wish.wants(figure.name)) {
+        let stage = set_up(house, wish, &mut book)?;
+        for round in 0..wish.rounds {
+            println!("  round {} of {}", round + 1, wish.rounds);
+            one_round(&stage, wish, round, &mut book)?;
         }
-        server.stop()?;
+        take_down(stage)?;
     }
     let size = fs::metadata(house.binary("causeway")?).map_err(|e| format!("cannot see the binary: {e}"))?.len();
-    values.insert("binary_mb", vec![size as f64 / 1e6]);
+    book.push("binary_mb", size as f64 / 1e6);
     if wish.wants(SLOW) {
-        values.insert(SLOW, vec![clean_build(house)?]);
+        book.push(SLOW, clean_build(house)?);
     }
-    let take = |name: &str| values.get(name).cloned().map(median);
+    sum_up(&mut book);
     let figures = FIGURES.iter().filter(|figure| wish.wants(figure.name));
-    let figures = figures.filter_map(|figure| Some((figure, take(figure.name)?))).collect();
-    let echo = (take("E").unwrap_or(0.0), take("e_us").unwrap_or(0.0));
-    Ok(Measured { machine: described.0, commit: described.1, rounds: wish.rounds, echo, figures, operations })
+    let figures = figures.filter_map(|figure| Some((figure, book.median(figure.name)?))).collect();
+    let names = ["E", "e_us", "R64", "PGR", "store64", "sync_ms"];
+    Ok(Measured {
+        machine: described.0,
+        commit: described.1,
+        rounds: wish.rounds,
+        families: wish.families,
+        baselines: names.into_iter().map(|name| (name, book.median(name).unwrap_or(0.0))).collect(),
+        figures,
+        peers: book.medians("peer_", "_refresh_echo_ratio"),
+        operations: book.operations,
+        skipped: book.skipped,
+    })
 }
 
-/// What is measured without load: start, memory, disk. Leaves a server that holds the chains.
-fn standing(rig: &Rig<'_>, values: &mut BTreeMap<&'static str, Vec<f64>>) -> Result<Server, String> {
+/// Figures that are made of medians.
+fn sum_up(book: &mut Book) {
+    let Some((rate, ratio)) = peers::best(book) else { return };
+    if let Some(own) = book.median("refresh_echo_ratio") {
+        book.push("refresh_peer_ratio", own / ratio);
+    }
+    if let Some(own) = book.median("refresh_pg") {
+        book.push("refresh_pg_peer_ratio", own / rate);
+    }
+}
+
+fn set_up<'h>(house: &'h House, wish: &Wish, book: &mut Book) -> Result<Stage<'h>, String> {
+    let rig = Rig::new(house, "bench", &rig::free_address()?)?;
+    let (pattern, empty) = standing(&rig, book)?;
+    let keys = rig.keys.clone();
+    year(&rig, empty, book)?;
+    let (small, large) = large::both(rig, &pattern, wish.families, book)?;
+    let alone = large.alone.clone();
+    let machines = optional("client_credentials_echo_ratio", wish, book, || {
+        let rig = Rig::of_platform(house, "bench-machines", &rig::free_address()?, MACHINES, &rig::machines_text())?;
+        let server = rig.start()?;
+        Ok((rig, server))
+    });
+    let wants_postgres = ["refresh_pg_pgr_ratio", "takeback_p99_ms"].iter().any(|name| wish.wants(name));
+    let database = if wants_postgres || wish.peers { optional("PGR", wish, book, Database::start) } else { None };
+    let nodes = match &database {
+        Some(database) => optional("refresh_pg_pgr_ratio", wish, book, || Nodes::start(house, database, &keys)),
+        None => None,
+    };
+    if nodes.is_none() {
+        book.skip("takeback_p99_ms", "it needs two nodes on PostgreSQL");
+    }
+    let peers = match wish.peers {
+        true => peers::start(house, database.as_ref(), book)?,
+        false => {
+            book.skip("peers", "--peers no");
+            Vec::new()
+        }
+    };
+    let place = house.target("run/probes/x")?.with_file_name("").to_string_lossy().into_owned();
+    Ok(Stage { house, place, small, large, alone, machines, database, nodes, peers })
+}
+
+/// Something that may be missing: then it is skipped with the reason.
+fn optional<T>(name: &str, wish: &Wish, book: &mut Book, make: impl FnOnce() -> Result<T, String>) -> Option<T> {
+    if FIGURES.iter().any(|figure| figure.name == name) && !wish.wants(name) {
+        return None;
+    }
+    make().map_err(|why| book.skip(name, why.lines().last().unwrap_or_default())).ok()
+}
+
+fn take_down(stage: Stage<'_>) -> Result<(), String> {
+    drop(stage.peers);
+    if let Some(nodes) = stage.nodes {
+        nodes.stop()?;
+    }
+    drop(stage.database);
+    if let Some((_, server)) = stage.machines {
+        server.stop()?;
+    }
+    stage.small.server.stop()?;
+    stage.large.server.stop()
+}
+
+/// What is measured without load: start, memory, disk. Leaves a stopped rig that holds the chains of the answered file; with
+/// it the bytes of its tables before there was any.
+fn standing(rig: &Rig<'_>, book: &mut Book) -> Result<(String, f64), String> {
     rig.start()?.stop()?;
     let before = (machine::tables(rig.house, &rig.data)?, machine::directory_bytes(&rig.data)?);
     for _ in 0..3 {
         let server = rig.start()?;
-        values.entry("start_ms").or_default().push(server.start_ms);
-        values.entry("rss_idle_mb").or_default().push(server.rss_mb()?);
+        book.push("start_ms", server.start_ms);
+        book.push("rss_idle_mb", server.rss_mb()?);
         server.stop()?;
     }
     let server = rig.start()?;
     println!("  making {CHAINS} grants through the pages");
-    rig.load(&server, "connect", &["--count", &CHAINS.to_string(), "--chains", &rig.file("chains")?])?;
+    let chains = rig.file("chains")?;
+    rig.load(&server, "connect", &["--count", &CHAINS.to_string(), "--chains", &chains])?;
     server.stop()?;
     let after = (machine::tables(rig.house, &rig.data)?, machine::directory_bytes(&rig.data)?);
-    let bytes = |tables: &Value| {
-        ["families", "connections"].iter().map(|name| tables[name]["bytes"].as_f64().unwrap_or(0.0)).sum::<f64>()
-    };
-    values.insert("family_bytes", vec![(bytes(&after.0) - bytes(&before.0)) / CHAINS as f64]);
-    values.insert("connection_disk_bytes", vec![(after.1.0 - before.1.0) / CHAINS as f64]);
-    rig.start()
+    book.push("family_bytes", (family_bytes(&after.0) - family_bytes(&before.0)) / CHAINS as f64);
+    book.push("connection_disk_bytes", (after.1.0 - before.1.0) / CHAINS as f64);
+    Ok((chains, family_bytes(&before.0)))
 }
 
-fn one_round(
-    rig: &Rig<'_>,
-    server: &Server,
-    wish: &Wish,
-    round: usize,
-    values: &mut BTreeMap<&'static str, Vec<f64>>,
-    operations: &mut BTreeMap<String, Vec<Value>>,
-) -> Result<(), String> {
-    let seconds = wish.seconds.to_string();
-    let chains = rig.file("chains")?;
-    let timed = ["--seconds", &seconds, "--warm", "1"];
+fn family_bytes(tables: &Value) -> f64 {
+    ["families", "connections"].iter().map(|name| number(&tables[name], "bytes")).sum()
+}
+
+/// A year of refreshes every two hours, in a copy, through the store itself with a clock of its own.
+fn year(rig: &Rig<'_>, empty: f64, book: &mut Book) -> Result<(), String> {
+    let copy = rig.copy("bench-year")?;
+    let dir = copy.data.to_string_lossy().into_owned();
+    let said = rig::probe(rig.house, &["year", "--dir", &dir, "--families", YEAR_FAMILIES])?;
+    let bytes = (family_bytes(&machine::tables(rig.house, &copy.data)?) - empty) / CHAINS as f64;
+    println!("  {} refreshes of {YEAR_FAMILIES} families: {bytes:.0} bytes a family", said["refreshes"]);
+    book.push("family_year_bytes", bytes);
+    Ok(())
+}
+
+fn one_round(stage: &Stage<'_>, wish: &Wish, round: usize, book: &mut Book) -> Result<(), String> {
+    let (seconds, warm) = (wish.seconds.to_string(), wish.warm());
+    let timed = ["--seconds", &seconds, "--warm", &warm];
     let usual = [&timed[..], &["--connections", CONNECTIONS]].concat();
+    let (e, e_cpu) = baselines::echo(stage.house, &usual, book)?;
+    let Filled { rig, server, chains, .. } = &stage.large;
+    let with_chains = [&usual[..], &["--chains", chains, "--bearers", "512"]].concat();
 
-    let (beside, url) = rig::echo(rig.house)?;
-    let pid = beside.0.id().to_string();
-    let echo = load(rig.house, &[&["echo", "--url", &url, "--pid", &pid][..], &usual].concat())?;
-    drop(beside);
-    let e = keep("echo", &echo, operations)?;
-    let e_cpu = number(&echo, "cpu_s_per_1000");
-    values.entry("E").or_default().push(e);
-    values.entry("e_us").or_default().push(e_cpu * 1000.0);
-
-    let mut ratio = |name: &'static str, what: &str, arguments: &[&str]| -> Result<Value, String> {
-        if !wish.wants(name) {
-            return Ok(Value::Null);
+    if wish.wants("guard_check_echo_ratio") || wish.wants("guard_check_cpu_echo_ratio") {
+        let check = [&with_chains[..], &["--path", "/v1/sites"]].concat();
+        let said = rig.load(server, "get", &check)?;
+        let rps = book.keep("guard_check", &said)?;
+        book.push("guard_check_echo_ratio", rps / e);
+        book.push("guard_check_cpu_echo_ratio", number(&said, "cpu_s_per_1000") / e_cpu.max(1e-9));
+        at_half(rig, server, "guard_check", "get", rps, &check, book)?;
+    }
+    if wish.wants("forward_auth_echo_ratio") {
+        let asks = forward_auth_url(server)?;
+        let headers = "X-Original-Method: GET; X-Original-URI: /v1/sites";
+        let said = rig.load(server, "get", &[&with_chains[..], &["--url", &asks, "--headers", headers]].concat())?;
+        let rps = book.keep("forward_auth", &said)?;
+        book.push("forward_auth_echo_ratio", rps / e);
+    }
+    if wish.wants("introspect_echo_ratio") {
+        let rps = book.keep("introspect", &rig.load(server, "introspect", &with_chains)?)?;
+        book.push("introspect_echo_ratio", rps / e);
+    }
+    if wish.wants("refresh_echo_ratio") || wish.wants("refresh_r64_ratio") {
+        let refreshed = refresh(stage, &timed, e, e_cpu, book)?;
+        let rows = wish.families.to_string();
+        let r64 = baselines::random_keys(stage.house, &stage.place, &rows, &seconds, book)?;
+        book.push("refresh_r64_ratio", refreshed / r64);
+        let store = baselines::store(stage.house, &stage.alone, &seconds, book)?;
+        book.push("store_r64_ratio", store / r64);
+    }
+    if wish.wants("refresh_lone_over_sync_ms") {
+        // The disk's mood changes by the second: a look before and a look after.
+        let before = baselines::sync(stage.house, &stage.place, &seconds, book)?;
+        let said = rig.load(server, "refresh", &[&timed[..], &["--connections", "1", "--chains", chains]].concat())?;
+        book.keep("refresh_lone", &said)?;
+        let after = baselines::sync(stage.house, &stage.place, &seconds, book)?;
+        book.push("refresh_lone_over_sync_ms", number(&said, "p50_us") / 1000.0 - f64::midpoint(before, after));
+    }
+    if let Some((rig, server)) = &stage.machines {
+        let said = rig.load(server, "credentials", &usual).and_then(|said| book.keep("client_credentials", &said));
+        match said {
+            Ok(rps) => book.push("client_credentials_echo_ratio", rps / e),
+            Err(why) => book.skip("client_credentials_echo_ratio", &why),
         }
-        let said = rig.load(server, what, arguments)?;
-        let rps = keep(name, &said, operations)?;
-        values.entry(name).or_default().push(rps / e);
-        Ok(said)
-    };
-    let with_chains = [&usual[..], &["--chains", &chains]].concat();
-    ratio("guard_check_echo_ratio", "get", &[&with_chains[..], &["--path", "/v1/sites"]].concat())?;
-    let asks = forward_auth_url(server)?;
-    let headers = "X-Original-Method: GET; X-Original-URI: /v1/sites";
-    let forward = [&with_chains[..], &["--url", &asks, "--headers", headers]].concat();
-    ratio("forward_auth_echo_ratio", "get", &forward)?;
-    ratio("introspect_echo_ratio", "introspect", &with_chains)?;
-    let refresh = [&timed[..], &["--connections", REFRESH_CONNECTIONS, "--chains", &chains]].concat();
-    let refreshed = if wish.wants("refresh_echo_ratio") || wish.wants("refresh_cpu_echo_ratio") {
-        let said = rig.load(server, "refresh", &refresh)?;
-        let rps = keep("refresh_echo_ratio", &said, operations)?;
-        values.entry("refresh_echo_ratio").or_default().push(rps / e);
-        number(&said, "cpu_s_per_1000")
-    } else {
-        0.0
-    };
-    values.entry("refresh_cpu_echo_ratio").or_default().push(refreshed / e_cpu.max(1e-9));
-    if wish.wants("exchange_echo_ratio") {
-        let codes = rig.file("codes")?;
-        let count = (EXCHANGE_CONNECTIONS * CODES_EACH).to_string();
-        let skip = (CHAINS + round % 3 * EXCHANGE_CONNECTIONS).to_string();
-        rig.load(
-            server,
-            "connect",
-            &["--count", &count, "--each", &CODES_EACH.to_string(), "--skip", &skip, "--codes", &codes],
-        )?;
-        let arguments = ["--codes", &codes, "--connections", CONNECTIONS, "--warm", "0", "--seconds", "60"];
-        let said = rig.load(server, "exchange", &arguments)?;
-        let rps = keep("exchange_echo_ratio", &said, operations)?;
-        values.entry("exchange_echo_ratio").or_default().push(rps / e);
+    }
+    if wish.wants("exchange_echo_ratio") && !wish.wants("growth_issue_ratio") {
+        let rps = book.keep("exchange", &exchange(rig, server, round)?)?;
+        book.push("exchange_echo_ratio", rps / e);
+    }
+    large::compare(&stage.small, &stage.large, wish, round, book)?;
+    if wish.wants("exchange_echo_ratio")
+        && let Some(said) = book.operations.get("growth_issue_large").and_then(|all| all.last())
+    {
+        let rps = number(said, "rps");
+        book.push("exchange_echo_ratio", rps / e);
+    }
+    databases(stage, wish, round, book)?;
+    for peer in &stage.peers {
+        if let Err(why) = peer.measure(stage.house, &usual, e, book) {
+            book.skip(&format!("peers/{}", peer.name()), &why);
+        }
     }
     Ok(())
 }
 
-/// Notes an operation's figures; more than one error in a thousand makes them worthless.
-fn keep(name: &str, said: &Value, operations: &mut BTreeMap<String, Vec<Value>>) -> Result<f64, String> {
-    let (done, errors) = (number(said, "requests"), number(said, "errors") + number(said, "broken"));
-    println!(
-        "    {name:<26} {:>9.0} rps  p50 {:>6.0} µs  p99 {:>7.0} µs  p99.9 {:>7.0} µs  CPU {:>6.1} µs  errors {errors}",
-        number(said, "rps"),
-        number(said, "p50_us"),
-        number(said, "p99_us"),
-        number(said, "p999_us"),
-        number(said, "cpu_s_per_1000") * 1000.0,
-    );
-    operations.entry(name.to_string()).or_default().push(said.clone());
-    if done < 1.0 || errors > done / 1000.0 {
-        return Err(format!("{name}: {errors} errors beside {done} good replies: {said}"));
+/// Refreshes of the large store; the rate.
+fn refresh(stage: &Stage<'_>, timed: &[&str], e: f64, e_cpu: f64, book: &mut Book) -> Result<f64, String> {
+    let Filled { rig, server, chains, .. } = &stage.large;
+    let arguments = [timed, &["--connections", REFRESH_CONNECTIONS, "--chains", chains]].concat();
+    let said = rig.load(server, "refresh", &arguments)?;
+    let rps = book.keep("refresh", &said)?;
+    book.push("refresh_echo_ratio", rps / e);
+    book.push("refresh_cpu_echo_ratio", number(&said, "cpu_s_per_1000") / e_cpu.max(1e-9));
+    at_half(rig, server, "refresh", "refresh", rps, &arguments, book)?;
+    Ok(rps)
+}
+
+/// The same at half the rate, arriving whether or not the server keeps up: latencies as callers see them.
+fn at_half(
+    rig: &Rig<'_>,
+    server: &Server,
+    name: &str,
+    what: &str,
+    rps: f64,
+    arguments: &[&str],
+    book: &mut Book,
+) -> Result<(), String> {
+    let rate = format!("{:.0}", rps / 2.0);
+    let said = rig.load(server, what, &[arguments, &["--rate", &rate]].concat())?;
+    book.keep(&format!("{name}_at_half_rate"), &said).map(drop)
+}
+
+/// What stands on PostgreSQL.
+fn databases(stage: &Stage<'_>, wish: &Wish, round: usize, book: &mut Book) -> Result<(), String> {
+    let Some(database) = &stage.database else { return Ok(()) };
+    let seconds = wish.seconds.to_string();
+    let pgr = baselines::postgres(stage.house, database, &seconds, book)?;
+    let Some(nodes) = &stage.nodes else { return Ok(()) };
+    match nodes.refresh(&["--seconds", &seconds, "--warm", &wish.warm()], book) {
+        Ok(rps) => {
+            book.push("refresh_pg", rps);
+            book.push("refresh_pg_pgr_ratio", rps / pgr);
+        }
+        Err(why) => book.skip("refresh_pg_pgr_ratio", &why),
     }
-    Ok(number(said, "rps"))
+    match nodes.take_back(round, book) {
+        Ok(p99) => book.push("takeback_p99_ms", p99),
+        Err(why) => book.skip("takeback_p99_ms", &why),
+    }
+    Ok(())
 }
 
-fn number(said: &Value, key: &str) -> f64 {
-    said[key].as_f64().unwrap_or(0.0)
-}
-
-/// Where forward-auth is asked: as described, or at the admin listener.
-fn forward_auth_url(server: &Server) -> Result<String, String> {
-    let path = server.description["platforms"][PLATFORM]["paths"]["guard_check"].as_str();
-    let path = path.ok_or("the description holds no paths.guard_check")?;
-    if path.starts_with("http") { Ok(path.into()) } else { Ok(format!("{}{path}", server.of(PLATFORM, "admin_url")?)) }
+/// Codes made through the pages, then exchanged as fast as they are taken.
+pub(super) fn exchange(rig: &Rig<'_>, server: &Server, round: usize) -> Result<Value, String> {
+    let (codes, each) = (rig.file("codes")?, CODES_EACH.to_string());
+    let count = (EXCHANGE_CONNECTIONS * CODES_EACH).to_string();
+    let skip = (CHAINS + round % 3 * EXCHANGE_CONNECTIONS).to_string();
+    rig.load(server, "connect", &["--count", &count, "--each", &each, "--skip", &skip, "--codes", &codes])?;
+    let arguments = ["--codes", &codes, "--connections", CONNECTIONS, "--warm", "0", "--seconds", "60"];
+    rig.load(server, "exchange", &arguments)
 }
 
 /// Processor seconds of a release build from nothing, as a newcomer pays it.

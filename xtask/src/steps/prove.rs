@@ -6,10 +6,13 @@ use crate::house::House;
 use crate::measure;
 use crate::tally::Tally;
 
+const SIZES: [(&str, u64); 6] =
+    [("kill", 50), ("power", 20), ("growth", 20_000), ("large", 150_000), ("signatures", 2_000), ("migrate", 600)];
+
 /// One test a proof.
 pub(crate) fn run(house: &House) -> Result<Tally, String> {
     let mut tally = Tally::default();
-    for (name, size) in [("kill", 50), ("power", 20), ("growth", 20_000), ("signatures", 2_000), ("migrate", 600)] {
+    for (name, size) in SIZES {
         tally += Tally::of(&format!("prove {name}"), measure::proof(house, name, Some(size)));
     }
     Ok(tally)

@@ -4,18 +4,19 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it answers on standard output
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use causeway_bench::args::Args;
-use causeway_bench::chain::{read_chains, read_codes, write_chains, write_codes};
+use causeway_bench::chain::{Chain, read_chains, read_codes, write_chains, write_codes};
 use causeway_bench::http::Url;
 use causeway_bench::meter::{self, Plan};
 use causeway_bench::place::Platform;
 use causeway_bench::work::exchange::Exchange;
 use causeway_bench::work::fixed::Fixed;
 use causeway_bench::work::refresh::Refresh;
-use causeway_bench::{Result, connect, resume};
+use causeway_bench::{Result, connect, resume, takeback};
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
@@ -43,6 +44,8 @@ async fn run() -> Result<Value> {
         "get" => get(&args).await,
         "introspect" => introspect(&args).await,
         "refresh" => refresh(&args).await,
+        "credentials" => credentials(&args).await,
+        "takeback" => take_back(&args).await,
         "exchange" => {
             let url = Url::parse(&platform(&args)?.url("token")?)?;
             let work = Exchange::new(&url, &read_codes(args.text("codes")?)?);
@@ -55,12 +58,22 @@ async fn run() -> Result<Value> {
             write_chains(file, &chains)?;
             Ok(figures)
         }
-        other => Err(format!("there is no `{other}`: connect, echo, get, introspect, refresh, exchange, resume")),
+        other => Err(format!(
+            "there is no `{other}`: connect, echo, get, introspect, refresh, credentials, exchange, resume, takeback"
+        )),
     }
 }
 
 fn platform(args: &Args) -> Result<Platform> {
     Platform::read(args.text("describe")?, args.text("platform")?)
+}
+
+/// An endpoint: `--url`, or as it is described. Peers have no description.
+fn endpoint(args: &Args, path: &str) -> Result<Url> {
+    match args.maybe("url") {
+        Some(url) => Url::parse(url),
+        None => Url::parse(&platform(args)?.url(path)?),
+    }
 }
 
 fn plan(args: &Args, url: &Url) -> Result<Plan> {
@@ -70,6 +83,8 @@ fn plan(args: &Args, url: &Url) -> Result<Plan> {
         warm: Duration::from_secs_f64(args.number("warm", 1.0)?),
         counted: Duration::from_secs_f64(args.number("seconds", 5.0)?),
         pid: args.maybe("pid").map(|_| args.number("pid", 0)).transpose()?,
+        database_pid: args.maybe("database-pid").map(|_| args.number("database-pid", 0)).transpose()?,
+        rate: args.maybe("rate").map(|_| args.number("rate", 0.0)).transpose()?,
         until_broken: args.maybe("until-broken").is_some(),
     })
 }
@@ -92,10 +107,9 @@ async fn make_grants(args: &Args) -> Result<Value> {
 
 /// A guarded GET of a path below the API, or of any address, with the chains' access tokens in turn.
 async fn get(args: &Args) -> Result<Value> {
-    let platform = platform(args)?;
     let url = match args.maybe("url") {
         Some(url) => Url::parse(url)?,
-        None => Url::parse(&format!("{}{}", platform.text("api_url")?, args.text("path")?))?,
+        None => Url::parse(&format!("{}{}", platform(args)?.text("api_url")?, args.text("path")?))?,
     };
     let chains = read_chains(args.text("chains")?)?;
     let bearers: Vec<String> =
@@ -106,9 +120,9 @@ async fn get(args: &Args) -> Result<Value> {
 }
 
 async fn introspect(args: &Args) -> Result<Value> {
-    let url = Url::parse(&platform(args)?.url("introspect")?)?;
+    let url = endpoint(args, "introspect")?;
     let chains = read_chains(args.text("chains")?)?;
-    let body = |chain: &causeway_bench::chain::Chain| {
+    let body = |chain: &Chain| {
         form_urlencoded::Serializer::new(String::new())
             .append_pair("token", &chain.access)
             .append_pair("client_id", &chain.client_id)
@@ -120,10 +134,11 @@ async fn introspect(args: &Args) -> Result<Value> {
 }
 
 async fn refresh(args: &Args) -> Result<Value> {
-    let url = Url::parse(&platform(args)?.url("token")?)?;
+    let url = endpoint(args, "token")?;
     let file = args.text("chains")?;
     let keyed = args.maybe("keyed").is_some();
-    let work = Refresh::new(url.clone(), read_chains(file)?, keyed, args.number("requests", u64::MAX)?);
+    let work = Refresh::new(url.clone(), read_chains(file)?, keyed, args.number("requests", u64::MAX)?)
+        .basic(args.maybe("basic").is_some());
     let (mut figures, work) = meter::run(plan(args, &url)?, work).await?;
     figures["moved"] = json!(work.moved);
     figures["refused"] = json!(work.refused.len());
@@ -131,4 +146,41 @@ async fn refresh(args: &Args) -> Result<Value> {
     figures["uncertain"] = json!(work.uncertain.len());
     write_chains(file, &work.into_chains())?;
     Ok(figures)
+}
+
+/// Tokens without a person: every app of the chains, or of the description, in turn, with its secret in the body.
+async fn credentials(args: &Args) -> Result<Value> {
+    let url = endpoint(args, "token")?;
+    let clients: BTreeSet<(String, String)> = match args.maybe("chains") {
+        Some(file) => {
+            let id = |chain: &Chain| args.maybe("client").unwrap_or(&chain.client_id).to_owned();
+            read_chains(file)?.into_iter().map(|chain| (id(&chain), chain.client_secret)).collect()
+        }
+        None => {
+            let text = |app: &Value, key: &str| app[key].as_str().unwrap_or_default().to_owned();
+            platform(args)?
+                .list("apps")
+                .iter()
+                .map(|app| (text(app, "client_id"), text(app, "client_secret")))
+                .collect()
+        }
+    };
+    let body = |(id, secret): &(String, String)| {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials").append_pair("client_id", id);
+        form.append_pair("client_secret", secret);
+        if let Some(scope) = args.maybe("scope") {
+            form.append_pair("scope", scope);
+        }
+        form.finish()
+    };
+    measure(args, &url, Fixed::post(&url, &clients.iter().map(body).collect::<Vec<_>>())).await
+}
+
+/// Revocations at one node, watched at the others: `--checks` are addresses, separated by commas.
+async fn take_back(args: &Args) -> Result<Value> {
+    let revoke = endpoint(args, "revoke")?;
+    let checks: Vec<Url> = args.text("checks")?.split(',').map(Url::parse).collect::<Result<_>>()?;
+    let chains = read_chains(args.text("chains")?)?;
+    takeback::watch(&revoke, &checks, chains, args.number("count", 100)?).await
 }

@@ -18,6 +18,8 @@ pub struct Refresh {
     queue: VecDeque<Chain>,
     /// Send an Idempotency-Key with each refresh.
     keyed: bool,
+    /// The app says who it is in a header (RFC 6749 2.3.1) and not in the body: some peers know nothing else.
+    basic: bool,
     /// How many more to send.
     left: u64,
     count: u64,
@@ -33,7 +35,13 @@ impl Refresh {
     /// Chains to be moved, at most `most` times altogether.
     pub fn new(url: Url, chains: Vec<Chain>, keyed: bool, most: u64) -> Self {
         let queue = chains.into();
-        Self { url, queue, keyed, left: most, count: 0, moved: 0, refused: vec![], uncertain: vec![] }
+        Self { url, queue, keyed, basic: false, left: most, count: 0, moved: 0, refused: vec![], uncertain: vec![] }
+    }
+
+    /// With the app's secret in a header.
+    #[must_use]
+    pub fn basic(self, basic: bool) -> Self {
+        Self { basic, ..self }
     }
 
     /// The chains as they stand at the end.
@@ -52,6 +60,29 @@ pub fn write_refresh(request: &mut Vec<u8>, url: &Url, chain: &Chain, token: &st
         .finish();
     let key = [("Idempotency-Key", chain.pending.as_str())];
     write_form(request, url, &body, if chain.pending.is_empty() { &[] } else { &key });
+}
+
+fn write_with_header(request: &mut Vec<u8>, url: &Url, chain: &Chain) {
+    let body = form_urlencoded::Serializer::new(String::new())
+        .append_pair("grant_type", "refresh_token")
+        .append_pair("refresh_token", &chain.refresh)
+        .finish();
+    write_form(request, url, &body, &[("Authorization", &basic(&chain.client_id, &chain.client_secret))]);
+}
+
+/// `Basic …` of plain names.
+fn basic(id: &str, secret: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::from("Basic ");
+    for three in format!("{id}:{secret}").as_bytes().chunks(3) {
+        let byte = |n: usize| u32::from(three.get(n).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for n in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * n) & 63) as usize];
+            text.push(if n <= three.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
 }
 
 /// Takes a reply's new pair into the chain; `false` if there is none.
@@ -78,7 +109,10 @@ impl Work for Refresh {
             let end = chain.refresh.len().saturating_sub(16);
             chain.pending = format!("bench-{}-{}", self.count, &chain.refresh[end..]);
         }
-        write_refresh(request, &self.url, &chain, &chain.refresh);
+        match self.basic {
+            true => write_with_header(request, &self.url, &chain),
+            false => write_refresh(request, &self.url, &chain, &chain.refresh),
+        }
         Some(chain)
     }
 
@@ -97,5 +131,17 @@ impl Work for Refresh {
 
     fn lost(&mut self, chain: Chain) {
         self.uncertain.push(chain);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_says_who_the_app_is() {
+        assert_eq!(basic("Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(basic("a", "b"), "Basic YTpi");
+        assert_eq!(basic("a", "bc"), "Basic YTpiYw==");
     }
 }

@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod edge;
 mod legacy;
 mod migrate;
 mod program;

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod fuzz;
+mod layer;
 mod rules;
+mod shares;
 mod taken_back;
 mod world;

@@ -165,6 +165,8 @@ pub struct TokenRules {
     /// How replies spell the type of a token: "Bearer" as RFC 6750 prints it, or "bearer" as some documents do. Who compares
     /// it must not mind the case (RFC 6749 5.1).
     pub token_type: String,
+    /// True: `grant_type=client_credentials` gives an app a token for its own customer (RFC 6749 4.4).
+    pub client_credentials: bool,
     /// True: a refresh request may carry its token in `Authorization: Bearer` (A18); the body wins.
     pub refresh_in_header: bool,
     /// Shape of the token endpoint's own error bodies.

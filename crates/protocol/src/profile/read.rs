@@ -49,14 +49,17 @@ pub(super) fn profile(key: &str, root: &Table<'_>) -> Profile {
     let endpoints = endpoints(&root.table("endpoints"));
     let api = read_api::api(&root.table("api"), &scopes, has_accounts);
     let policy = read_flow::policy(&root.table("policy"), !authorize.account_parameter.is_empty(), has_accounts);
-    let token = read_flow::token(&root.table("token"));
+    let token_table = root.table("token");
+    let token = read_flow::token(&token_table);
+    let registration = read_more::registration(&root.table("registration"), has_accounts);
+    client_credentials(&token_table, &token, &registration, &policy);
     let mut paths = read_more::Paths::of(&endpoints);
     let api_keys = read_more::api_keys(root, &scopes, &token, &api);
     let partner = read_partner::partner(&root.table("partner"), &authorize, &token, &endpoints, &api);
     Profile {
         key: key.to_owned(),
         brand: brand(&root.table("brand"), &name),
-        registration: read_more::registration(&root.table("registration"), has_accounts),
+        registration,
         oauth1: read_more::oauth1(root, &scopes, &mut paths),
         accounts: read_more::accounts(root, &mut paths, api_keys.as_ref()),
         userinfo: read_more::userinfo(root, &scopes, endpoints.userinfo.is_some()),
@@ -69,6 +72,21 @@ pub(super) fn profile(key: &str, root: &Table<'_>) -> Profile {
         name,
         authorize,
         scopes,
+    }
+}
+
+/// Who registers an app that is used at once gets a token for the whole customer with it: nobody may reach so what they may not
+/// allow.
+fn client_credentials(table: &Table<'_>, token: &TokenRules, registration: &RegistrationRules, policy: &Policy) {
+    let at_once = registration.mode == Registration::SelfService;
+    let others = registration.registrars.iter().find(|role| !policy.approvers.contains(role));
+    if let Some(role) = others.filter(|_| token.client_credentials && at_once) {
+        let problem = format!(
+            "contradicts: `registration.registrars` has \"{}\", who may not allow apps (`policy.approvers`), but would get \
+             tokens for the whole customer by an app of their own",
+            role.word()
+        );
+        table.report("client_credentials", &problem);
     }
 }
 

@@ -98,6 +98,7 @@ pub(super) fn token(table: &Table<'_>) -> TokenRules {
         reply,
         refresh_reply,
         token_type: table.choice_or("token_type", "Bearer", &[("Bearer", "Bearer"), ("bearer", "bearer")]).to_owned(),
+        client_credentials: table.boolean_or("client_credentials", false),
         refresh_in_header: table.boolean_or("refresh_in_header", false),
         errors: table.choice_or(
             "errors",

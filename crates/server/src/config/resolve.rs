@@ -8,7 +8,9 @@ use causeway_protocol::profile::{self, Profile};
 use causeway_protocol::secret::Secret;
 
 use super::sources::{Given, from_file};
-use super::values::{address, connections, fault_seed, instant, is_loopback_url, origin, upstream};
+use super::values::{
+    address, connections, fault_seed, holds_password, instant, is_loopback_url, origin, stale_limit, upstream,
+};
 use crate::http::faults::Plan;
 use crate::http::tls::{Tls, TlsFiles};
 use crate::load_seed::SeedFile;
@@ -34,6 +36,7 @@ pub struct Serve {
 /// # Errors
 /// Every problem, one line each.
 pub fn resolve(flags: Given, environment: Given) -> Result<Serve, Vec<String>> {
+    let seen = flags.one("database").is_some_and(holds_password);
     let mut given = flags.or(environment);
     let mut problems = Vec::new();
     if let Some(path) = given.one("config").map(PathBuf::from) {
@@ -43,6 +46,9 @@ pub fn resolve(flags: Given, environment: Given) -> Result<Serve, Vec<String>> {
         }
     }
     let mut checks = Checks { given, problems };
+    if seen {
+        checks.wrong("database: the command line is seen by everybody; a URL with a password stands in CAUSEWAY_DATABASE, or in --config");
+    }
     let profile = checks.profile();
     let seeds = checks.seeds(profile.as_ref());
     let listen = checks.listen();
@@ -65,7 +71,7 @@ fn located(path: &Path, problems: &[document::Problem]) -> Vec<String> {
 }
 
 /// A profile by its file or its shipped name, with the file's path for messages.
-pub(super) fn read_profile(named: &str) -> Result<Profile, Vec<String>> {
+pub(crate) fn read_profile(named: &str) -> Result<Profile, Vec<String>> {
     let path = Path::new(named);
     if !named.contains('/') && path.extension().is_none() && !path.exists() {
         let known: Vec<&str> = profile::SHIPPED.iter().map(|(name, _)| *name).collect();
@@ -79,7 +85,7 @@ pub(super) fn read_profile(named: &str) -> Result<Profile, Vec<String>> {
 }
 
 /// Whether others than this machine may come to an address.
-fn is_public(address: SocketAddr) -> bool {
+pub(crate) fn is_public(address: SocketAddr) -> bool {
     !address.ip().is_loopback()
 }
 
@@ -92,11 +98,14 @@ pub fn check_values(file: Given) -> Vec<String> {
     checks.parsed("api_url", origin);
     checks.parsed("upstream", upstream);
     checks.parsed("connections", connections);
+    checks.parsed("stale_limit", stale_limit);
     checks.parsed("fault_seed", fault_seed);
     checks.parsed("oauth1_ends", instant);
     checks.parsed("oauth1_exchange_ends", instant);
     checks.parsed("admin_listen", address);
+    checks.parsed("authz_listen", address);
     checks.admin_key();
+    checks.secret_key("edge_key");
     checks.proxies();
     checks.faults(false);
     checks.problems
@@ -184,28 +193,33 @@ impl Checks {
             self.wrong("the listener is on every address: say with --login-url which one people see");
         }
         let (admin_listen, admin_key) = self.admin(secured);
+        let authz_listen = self.authz(&proxies);
+        let edge_key = self.secret_key("edge_key");
         let upstream = self.parsed("upstream", upstream);
         let faults = self.faults(public);
         let fault_seed = self.parsed("fault_seed", fault_seed);
         let connections = self.parsed("connections", connections);
+        let stale_limit = self.parsed("stale_limit", stale_limit);
         let legacy = self.legacy(profile.as_ref());
         let seen = [&login_url, &api_url].into_iter().flatten().any(|url| !is_loopback_url(url));
         self.demo_secrets(&seeds, public || seen);
         let providers = self.providers();
         let keys = self.path("keys");
-        self.keys(keys.as_deref(), profile.as_ref(), store.as_deref());
+        self.keys(keys.as_deref(), profile.as_ref(), store.as_ref());
         let profile = profile?;
         let mut warnings = profile::warnings(&profile);
         warnings.extend(seeds.iter().flat_map(|file| file.seed.warnings()));
-        let mut settings =
-            Settings::new(profile, StoreAt::Directory(store?), keys.map_or(KeysAt::BesideData, KeysAt::File));
+        let mut settings = Settings::new(profile, store?, keys.map_or(KeysAt::BesideData, KeysAt::File));
         settings.listen = vec![listen?];
         settings.limits.connections = connections.unwrap_or(settings.limits.connections);
+        settings.stale_limit = stale_limit.unwrap_or(settings.stale_limit);
         let settings = Settings {
             login_url,
             api_url,
             admin_listen,
+            authz_listen,
             admin_key,
+            edge_key,
             upstream,
             admin_tls: tls.is_some() && admin_listen.is_some_and(is_public),
             tls,
@@ -248,14 +262,20 @@ impl Checks {
         })
     }
 
-    fn store(&mut self) -> Option<PathBuf> {
-        let data = self.path("data");
-        match (&data, self.given.one("database")) {
-            (_, Some(_)) => self.wrong("database: PostgreSQL is not in this version yet; use --data DIR"),
-            (None, None) => self.wrong("say where the data are: --data DIR"),
-            (Some(_), None) => {}
+    fn store(&mut self) -> Option<StoreAt> {
+        match (self.path("data"), self.given.one("database").map(Secret::new)) {
+            (Some(_), Some(_)) => self.wrong("data and database exclude each other: say one of them"),
+            (None, None) => self.wrong("say where the data are: --data DIR, or --database postgres://…"),
+            (Some(data), None) => return Some(StoreAt::Directory(data)),
+            (None, Some(url)) => {
+                let scheme = url.expose().split_once("://").map(|(scheme, _)| scheme);
+                if matches!(scheme, Some("postgres" | "postgresql")) {
+                    return Some(StoreAt::Database(url));
+                }
+                self.wrong("database: not an address such as postgres://user@host:5432/database");
+            }
         }
-        data
+        None
     }
 
     fn tls(&mut self) -> Option<TlsFiles> {
@@ -294,12 +314,15 @@ impl Checks {
     }
 
     /// A key file that is there must be good; one that is not may be made at the start.
-    fn keys(&mut self, path: Option<&Path>, profile: Option<&Profile>, data: Option<&Path>) {
+    fn keys(&mut self, path: Option<&Path>, profile: Option<&Profile>, store: Option<&StoreAt>) {
+        if path.is_none() && matches!(store, Some(StoreAt::Database(_))) {
+            self.wrong("database: say with --keys where the key file is; every node has the same one");
+        }
         let Some(path) = path else { return };
         if path.exists() {
             let key = profile.map_or("", |profile| &profile.key);
             crate::keys::load(key, path).map_err(|found| self.problems.extend(found)).ok();
-        } else if let Some(data) = data {
+        } else if let Some(StoreAt::Directory(data)) = store {
             crate::keys::may_make(path, data).map_err(|why| self.wrong(why)).ok();
         }
     }
@@ -321,10 +344,25 @@ impl Checks {
         (listen, key)
     }
 
+    fn authz(&mut self, proxies: &TrustedProxies) -> Option<SocketAddr> {
+        let listen = self.parsed("authz_listen", address);
+        if listen.is_some_and(is_public) && proxies.0.is_empty() {
+            self.wrong(
+                "the listener for Envoy is not on loopback: it wants the --trusted-proxy that asks there, on a network \
+                 that nobody else reads",
+            );
+        }
+        listen
+    }
+
     fn admin_key(&mut self) -> Option<Secret> {
-        let key = self.given.one("admin_key").map(Secret::new);
+        self.secret_key("admin_key")
+    }
+
+    fn secret_key(&mut self, name: &'static str) -> Option<Secret> {
+        let key = self.given.one(name).map(Secret::new);
         if key.as_ref().is_some_and(|key| key.expose().len() < MIN_ADMIN_KEY) {
-            self.wrong(format!("admin_key is shorter than {MIN_ADMIN_KEY} characters"));
+            self.wrong(format!("{name} is shorter than {MIN_ADMIN_KEY} characters"));
         }
         key
     }

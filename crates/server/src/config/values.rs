@@ -1,19 +1,31 @@
 //! Single values of settings: text in, a value or what is wrong with it out.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use causeway_protocol::UnixTime;
 use causeway_protocol::document;
 use url::{Host, Url};
 
 /// `127.0.0.1:8081`
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "not an address and port, such as 127.0.0.1:8081 or [::1]:8081".to_owned())
 }
 
 /// A number of connections.
 pub(super) fn connections(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=100_000).contains(n)).ok_or_else(|| "not a number from 1 to 100000".to_owned())
+}
+
+/// How long calls are checked without a word from the store.
+pub(super) fn stale_limit(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|n| (1..=60).contains(n));
+    seconds.map(Duration::from_secs).ok_or_else(|| "not a number of seconds from 1 to 60".to_owned())
+}
+
+/// The part of a database URL that must not be seen.
+pub(super) fn holds_password(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password"))
 }
 
 /// `2026-07-01T00:00:00Z`, read as the files of profiles and seeds are.
@@ -29,7 +41,7 @@ pub(super) fn fault_seed(text: &str) -> Result<u64, String> {
 }
 
 /// `https://login.example`: scheme, host, perhaps a port. Plain http only on loopback: codes and tokens travel there.
-pub(super) fn origin(text: &str) -> Result<String, String> {
+pub(crate) fn origin(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|_| "not an address such as https://login.example".to_owned())?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err("not an address such as https://login.example".to_owned());
@@ -45,7 +57,7 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
 }
 
 /// `http://127.0.0.1:3000`, perhaps with a path.
-pub(super) fn upstream(text: &str) -> Result<String, String> {
+pub(crate) fn upstream(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|_| "not an address such as http://127.0.0.1:3000".to_owned())?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || url.query().is_some() {
         return Err("not an address such as http://127.0.0.1:3000".to_owned());

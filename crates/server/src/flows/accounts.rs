@@ -51,7 +51,7 @@ impl Keeper {
     pub async fn by_key(shared: &Shared, key: Option<&str>, source: IpAddr) -> Result<Self, Refused> {
         let node = &shared.node;
         let app = match key.filter(|key| key.len() <= MAX_KEY) {
-            Some(key) => app_of_key(node, key).await?,
+            Some(key) => app_of_key(node, key)?,
             None => None,
         };
         let Some(app) = app else {
@@ -179,8 +179,9 @@ impl Keeper {
     }
 }
 
-async fn app_of_key(node: &Node, key: &str) -> Result<Option<Arc<App>>, Refusal> {
-    let found = node.store.api_key(digest(key)).await.map_err(refusal_of)?;
+fn app_of_key(node: &Node, key: &str) -> Result<Option<Arc<App>>, Refusal> {
+    node.speaks()?;
+    let found = node.held.api_key(&digest(key));
     Ok(found.filter(|key| key.active).and_then(|key| node.held.app(key.app?)))
 }
 

@@ -7,7 +7,7 @@ use causeway_protocol::legacy::Consumer;
 use causeway_protocol::profile::Consequence;
 use causeway_protocol::records::{Act, App, Connection, Customer, Person};
 use causeway_protocol::secret::Secret;
-use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, Outcome, Reason, Refusal, Subject, UnixTime, UserId};
+use causeway_protocol::{AppId, AudienceId, Change, ConnectionId, CustomerId, Outcome, Reason, Refusal, Subject, UnixTime, UserId};
 use causeway_storage::{Page, Store};
 
 use super::{apps, connected, passwords};
@@ -72,6 +72,15 @@ pub async fn switch(node: &Node, what: Switchable, id: &str, active: bool) -> Re
         Some(person) => cut_all_of(node, person).await,
         None => Ok(()),
     }
+}
+
+/// Replaces the key that an audience's access tokens are sealed with, when an edge may have lost it (TOKENS 3): its access
+/// tokens die at once, clients refresh, nobody connects again.
+pub async fn replace_access_key(node: &Node, audience: &str) -> Result<(), Refusal> {
+    // One audience a platform today.
+    let audience = Some(AudienceId(0)).filter(|known| known.to_string() == audience).ok_or_else(unknown)?;
+    let act = act(node, "access_key.replaced", audience, "");
+    node.apply(Change::CutAudience { audience, act }).await.map(drop)
 }
 
 /// Lets a customer go on with OAuth 1.0 after its end, until then; `None` takes that back (A8).

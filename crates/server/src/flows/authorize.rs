@@ -129,7 +129,9 @@ pub async fn begin(
     another: bool,
 ) -> Result<Answer, Shown> {
     let node = &shared.node;
-    let app = node.app(authorize::client_id(params)?);
+    let client_id = authorize::client_id(params)?;
+    node.speaks()?;
+    let app = node.app(client_id);
     let checked = authorize::check(params, app.as_deref(), &node.profile, &node.held.scopes());
     let request = match checked {
         Ok(request) => Ok(request),

@@ -89,6 +89,7 @@ impl Caller {
 
     /// Proves it. The secret is looked at first: only who fails is throttled, so nobody can lock a client out (TK-06).
     pub async fn prove(&self, shared: &Shared, source: IpAddr) -> Result<Client<'_>, Refused> {
+        shared.node.speaks()?;
         let ring = self.ring(&shared.node).await;
         let proof = client_auth::authenticate(&self.claim, self.app.as_deref(), &ring);
         proof.map_err(|refusal| {

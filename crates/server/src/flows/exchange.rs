@@ -109,7 +109,7 @@ async fn first(shared: &Shared, asking: &Exchanging<'_>, consumer_secret: &str) 
     let user = acting(node, asking.customer).await?;
     let (app, consumer, family) = (asking.client.id(), asking.consumer.id, node.family_id());
     let secret = exchange::secret(&ring.derive(exchange::PURPOSE), consumer_secret, app, consumer, family);
-    let change = exchange::first(asking, user, family, &secret, ring.newest(), &node.profile);
+    let change = exchange::first(asking, user, family, &secret, ring.sealing(), &node.profile);
     let Outcome::Applied(applied) = node.apply(Change::Exchange(change)).await? else { return Ok(None) };
     let Row::Family { family, .. } = &applied.row else { return Err(Reason::Internal.into()) };
     let presented = Presented {

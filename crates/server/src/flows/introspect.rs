@@ -44,7 +44,7 @@ enum Found {
 
 impl From<Option<serde_json::Value>> for Found {
     fn from(answer: Option<serde_json::Value>) -> Self {
-        answer.map_or(Self::Inactive, |answer| Self::Active(answer.to_string()))
+        answer.map_or(Self::Inactive, |answer| Self::Active(serde_json::to_string(&answer).unwrap_or_default()))
     }
 }
 

@@ -24,6 +24,7 @@ pub fn document(node: &Node) -> String {
     by_id.extend(any_public.then_some("none"));
     let mut grants = vec!["authorization_code", "refresh_token"];
     grants.extend(exchange::offered(profile, node.now()).is_ok().then_some("oauth1_exchange"));
+    grants.extend(profile.token.client_credentials.then_some("client_credentials"));
     let scopes: Vec<&str> = profile.scopes.iter().map(|scope| scope.name.as_str()).collect();
     let members = [
         ("issuer", Value::from(login.as_str())),

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod apps;
 pub mod authorize;
 pub mod caller;
+mod client_credentials;
 pub mod connected;
 mod exchange;
 mod hand_out;

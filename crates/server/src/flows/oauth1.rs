@@ -21,17 +21,17 @@ use crate::shared::Shared;
 
 /// A request as it was signed. The host is never the request's: it is the configured one (SECURITY O1-08).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Signed<'a> {
+pub struct Signed<'a> {
     /// As sent.
-    pub(crate) method: &'a str,
+    pub method: &'a str,
     /// As sent, escapes and all.
-    pub(crate) path: &'a str,
+    pub path: &'a str,
     /// As sent.
-    pub(crate) query: Option<&'a str>,
+    pub query: Option<&'a str>,
     /// The header's value.
-    pub(crate) authorization: Option<&'a str>,
+    pub authorization: Option<&'a str>,
     /// The body, only where the request says that it is a form: nothing else is signed (SECURITY O1-13).
-    pub(crate) form: Option<&'a [u8]>,
+    pub form: Option<&'a [u8]>,
 }
 
 impl Signed<'_> {

@@ -37,7 +37,7 @@ pub(crate) async fn run(
     let presented =
         Presented { client, bearer: code.bearer, secret: code.secret, asked: code.scopes, ring: &ring, now };
     for _ in 0..ATTEMPTS {
-        let insert = redeem::decide(&request, &code, rules, ring.newest())?;
+        let insert = redeem::decide(&request, &code, rules, ring.sealing())?;
         presented.something_is_left()?;
         if let Outcome::Applied(applied) = node.apply(Change::CreateFamily(insert)).await? {
             return Ok(presented.fresh(shared, &Stands::written(applied)?, &rules.reply, None)?);

@@ -32,7 +32,7 @@ pub(crate) async fn run(
     let replaced = told_when_replaced(rules);
     let scopes = node.held.scopes();
     for _ in 0..ATTEMPTS {
-        let (step, asked) = refresh::decide(&request, &token, &node.profile, &scopes, ring.newest())?;
+        let (step, asked) = refresh::decide(&request, &token, &node.profile, &scopes, ring.sealing())?;
         let presented = Presented { client, bearer: token.bearer, secret: token.secret, asked, ring: &ring, now };
         presented.something_is_left()?;
         let step = match step {

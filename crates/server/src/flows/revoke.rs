@@ -33,6 +33,8 @@ async fn bearer(node: &Node, text: &str, now: UnixTime) -> Result<Option<Bearer>
         Err(_) => {}
     }
     match open::<AccessToken>(node, &prefixes.access, text, now, Reason::TokenInvalid).await {
+        // It has no family that could outlive it.
+        Ok(token) if token.bearer.family.is_lone() && now >= token.expires_at() => Ok(None),
         Ok(token) => Ok(Some(token.bearer)),
         Err(refusal) if refusal.reason != Reason::TokenInvalid => Err(refusal),
         Err(_) => Ok(None),

@@ -5,7 +5,7 @@
 use causeway_protocol::{Reason, Refusal};
 
 use super::caller::{Asked, Caller, Refused};
-use super::{exchange, redeem, refresh};
+use super::{client_credentials, exchange, redeem, refresh};
 use crate::node::Node;
 use crate::shared::Shared;
 
@@ -19,9 +19,10 @@ pub async fn token(shared: &Shared, asked: &Asked) -> Result<String, Refused> {
     let caller = Caller::read(&shared.node, asked)?;
     let client = caller.prove(shared, asked.source).await?;
     match grant_type {
-        "authorization_code" => redeem::run(shared, client, &asked.params, retry_key.as_ref()).await,
+        "authorization_code" => Box::pin(redeem::run(shared, client, &asked.params, retry_key.as_ref())).await,
         "refresh_token" => refresh::run(shared, client, asked, retry_key.as_ref()).await,
-        "oauth1_exchange" => exchange::run(shared, client, &asked.params, asked.source).await,
+        "oauth1_exchange" => Box::pin(exchange::run(shared, client, &asked.params, asked.source)).await,
+        "client_credentials" => client_credentials::run(shared, client, &asked.params),
         _ => Err(Reason::GrantTypeUnsupported.into()),
     }
 }

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use causeway_protocol::params::Params;
 use causeway_protocol::seal::sha256;
+use causeway_protocol::secret::Secret;
 use causeway_protocol::{ConnectionId, Reason, Refusal, UnixTime};
 use causeway_storage::Page;
 use http::header::AUTHORIZATION;
@@ -149,6 +150,10 @@ async fn answer(edge: &Edge, parts: &Parts, body: Body) -> Result<Value, No> {
             only("PUT")?;
             extension(edge, &named(id)?, headers, body).await
         }
+        ["audiences", id, "key"] => {
+            only("POST")?;
+            admin::replace_access_key(&edge.node, &named(id)?).await.map(|()| json!({}))
+        }
         ["consumers", key, "reopen"] => {
             only("POST")?;
             reopen(edge, &named(key)?, headers, body).await
@@ -257,14 +262,18 @@ fn shown(edge: &Edge, named: &Named) -> Value {
 
 /// Lets in who holds the key. Compared as digests, in time that does not depend on where they differ.
 fn enter(edge: &Edge, headers: &HeaderMap) -> Result<(), Refusal> {
+    if holds(edge.options.admin_key.as_ref(), headers)? { Ok(()) } else { Err(Reason::AdminKeyWrong.refuse()) }
+}
+
+/// Whether the request bears this key. Nobody bears one that there is not.
+pub(crate) fn holds(key: Option<&Secret>, headers: &HeaderMap) -> Result<bool, Refusal> {
     let given = single(headers, &AUTHORIZATION)?.and_then(|value| value.split_once(' '));
     let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map_or("", |(_, key)| key.trim());
     let given: [u8; 32] = sha256(&[given.as_bytes()]);
-    let right = edge.options.admin_key.as_ref().is_some_and(|key| {
+    Ok(key.is_some_and(|key| {
         let wanted: [u8; 32] = sha256(&[key.expose().as_bytes()]);
         given.ct_eq(&wanted).into()
-    });
-    if right { Ok(()) } else { Err(Reason::AdminKeyWrong.refuse()) }
+    }))
 }
 
 async fn read<T: OneField>(headers: &HeaderMap, body: Body) -> Result<T, Refusal> {

@@ -10,14 +10,16 @@ use std::task::Poll;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use causeway_protocol::profile::Profile;
 use causeway_protocol::{Reason, Refusal};
 use http::header::HOST;
-use http::{HeaderValue, Request, Version};
+use http::{Request, Version};
 use hyper::body::{Body as _, Incoming};
 use tower::Service;
 
 use super::faults::{Faults, Gone};
-use super::headers::{Peer, RequestId, Source, Trusted, X_REQUEST_ID};
+use super::front::House;
+use super::headers::{About, Source, X_REQUEST_ID};
 use super::paced::{Pace, PacedBody, Phase, Reply};
 use super::{log, reply};
 use crate::router;
@@ -29,7 +31,7 @@ pub type Hook = fn(Router<Edge>) -> Router<Edge>;
 
 /// What stands on one listener.
 pub struct Site {
-    edge: Edge,
+    house: Arc<dyn House>,
     /// `/healthz` and `/readyz`: before the Host header counts.
     always: Router,
     table: Table,
@@ -37,7 +39,9 @@ pub struct Site {
     names: HashMap<String, &'static str>,
     /// Words that tokens and secrets begin with, for the log.
     prefixes: Vec<String>,
-    faults: Faults,
+    ids: log::Ids,
+    /// On purpose, of this node.
+    faults: Option<(Edge, Faults)>,
 }
 
 enum Table {
@@ -64,7 +68,10 @@ impl Site {
             let login_table = router::login(&edge).fallback(super::pages::nothing_here);
             vec![(login, finish(login_table)), (api, finish(router::fallback(extra(router::api(&edge)))))]
         };
-        Self::new(edge, Table::ByHost { hosts, lone: spellings(lone).swap_remove(0) }, faults)
+        let table = Table::ByHost { hosts, lone: spellings(lone).swap_remove(0) };
+        let always = router::always().with_state(edge.clone());
+        let faults = Some((edge.clone(), faults)).filter(|(_, faults)| !faults.is_empty());
+        Self::new(edge, always, table, faults)
     }
 
     /// The admin listener, bound to this address.
@@ -75,22 +82,36 @@ impl Site {
         let mut names: Vec<String> = origins.iter().filter_map(of).collect();
         names.push("localhost".to_owned());
         let address = bound.map(|bound| bound.ip().to_canonical());
-        Self::new(edge, Table::Own { address, names, table }, Faults::default())
-    }
-
-    fn new(edge: Edge, table: Table, faults: Faults) -> Self {
         let always = router::always().with_state(edge.clone());
-        let names = names(&edge);
-        let words = &edge.node.profile.token.prefixes;
-        let prefixes = [&words.access, &words.refresh, &words.code, &words.secret].map(Clone::clone);
-        let of_keys = edge.node.profile.api_keys.as_ref().and_then(|rules| rules.bearer_prefix.clone());
-        let prefixes = prefixes.into_iter().chain(of_keys).filter(|prefix| !prefix.is_empty()).collect();
-        Self { edge, always, table, names, prefixes, faults }
+        Self::new(edge, always, Table::Own { address, names, table }, None)
     }
 
-    /// The edge behind it.
-    pub fn edge(&self) -> &Edge {
-        &self.edge
+    /// A guard at the edge: one host, `origin`, or none said at all.
+    pub fn of_guard(house: Arc<dyn House>, origin: &str, always: Router, table: Router) -> Self {
+        let host = spellings(origin);
+        let lone = host[0].clone();
+        Self::new(house, always, Table::ByHost { hosts: vec![(host, table)], lone }, None)
+    }
+
+    /// Its own listener beside it, bound to this address.
+    pub fn of_guards_admin(house: Arc<dyn House>, bound: Option<SocketAddr>, always: Router, table: Router) -> Self {
+        let address = bound.map(|bound| bound.ip().to_canonical());
+        Self::new(house, always, Table::Own { address, names: vec!["localhost".to_owned()], table }, None)
+    }
+
+    fn new(house: Arc<dyn House>, always: Router, table: Table, faults: Option<(Edge, Faults)>) -> Self {
+        let names = names(house.profile());
+        let words = &house.profile().token.prefixes;
+        let prefixes = [&words.access, &words.refresh, &words.code, &words.secret].map(Clone::clone);
+        let of_keys = house.profile().api_keys.as_ref().and_then(|rules| rules.bearer_prefix.clone());
+        let prefixes = prefixes.into_iter().chain(of_keys).filter(|prefix| !prefix.is_empty()).collect();
+        let ids = log::Ids::new(house.entropy());
+        Self { house, always, table, names, prefixes, ids, faults }
+    }
+
+    /// The process that it belongs to.
+    pub fn house(&self) -> &dyn House {
+        self.house.as_ref()
     }
 
     /// Answers one request. `Err` closes the connection without a byte (a fault that was asked for).
@@ -102,35 +123,32 @@ impl Site {
         request: Request<Incoming>,
     ) -> Result<Response<Reply>, Gone> {
         phase.busy();
-        let began = self.edge.node.clock.monotonic_nanos();
+        let began = self.house.clock().monotonic_nanos();
         let (mut parts, body) = request.into_parts();
-        let proxies = &self.edge.options.proxies;
+        let proxies = self.house.proxies();
         let trusted = proxies.trusts(peer.ip());
         let source = proxies.source(peer.ip(), &parts.headers);
-        let id = log::request_id(&self.edge.node, &parts.headers, trusted);
-        parts.extensions.insert(Peer(peer));
-        parts.extensions.insert(Trusted(trusted || self.edge.options.askers.trusts(peer.ip())));
-        parts.extensions.insert(Source(source));
-        parts.extensions.insert(id.clone());
+        let id = self.ids.of(&parts.headers, trusted);
+        let trusted = trusted || self.house.askers().trusts(peer.ip());
+        parts.extensions.insert(About { source: Source(source), trusted, id: id.clone() });
         let body = if body.is_end_stream() { Body::empty() } else { Body::new(PacedBody::new(body, &pace)) };
         let request = Request::from_parts(parts, body);
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let endpoint = self.name(&path);
+        // The URI's text is shared, not copied.
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let path = uri.path();
+        let endpoint = self.name(path);
 
         let mut response = match self.route(peer, &request) {
             Ok(table) => self.run(table, endpoint, request).await?,
             Err(refusal) => reply::refused(&refusal),
         };
-        if let Ok(value) = HeaderValue::try_from(&id.0) {
-            response.headers_mut().insert(X_REQUEST_ID, value);
-        }
-        let nanos = self.edge.node.clock.monotonic_nanos().saturating_sub(began);
+        response.headers_mut().insert(X_REQUEST_ID, id.0.clone());
+        let nanos = self.house.clock().monotonic_nanos().saturating_sub(began);
         let refused = response.extensions().get::<Reason>().copied();
         self.count(endpoint, &response, refused, nanos);
         if endpoint != HEALTH {
-            let RequestId(id) = &id;
-            let (method, status) = (method.as_str(), response.status().as_u16());
-            let (path, micros, prefixes) = (path.as_str(), nanos / 1000, self.prefixes.as_slice());
+            let (method, status, id) = (method.as_str(), response.status().as_u16(), id.as_str());
+            let (micros, prefixes) = (nanos / 1000, self.prefixes.as_slice());
             log::write(&log::Line { method, path, endpoint, status, micros, id, source, refused, prefixes });
         }
         Ok(response.map(|body| Reply::new(body, phase)))
@@ -142,16 +160,17 @@ impl Site {
             Some(name) => name,
             None if below("/static") => "static",
             None if below("/admin") => "admin",
+            None if below("/edge") => "edge",
             None if below("/logos") => "logo",
-            None if self.edge.node.profile.accounts.as_ref().is_some_and(|rules| below(&rules.mini_app)) => MINI_APP,
-            None if below(&self.edge.node.profile.endpoints.connected_apps) => CONNECTED,
-            None if below(&self.edge.node.profile.endpoints.apps) => APPS,
+            None if self.house.profile().accounts.as_ref().is_some_and(|rules| below(&rules.mini_app)) => MINI_APP,
+            None if below(&self.house.profile().endpoints.connected_apps) => CONNECTED,
+            None if below(&self.house.profile().endpoints.apps) => APPS,
             None => log::GUARDED,
         }
     }
 
     fn count(&self, endpoint: &'static str, response: &Response, refused: Option<Reason>, nanos: u64) {
-        let metrics = &self.edge.metrics;
+        let metrics = self.house.metrics();
         metrics.request(endpoint, response.status().as_u16());
         if let Some(reason) = refused {
             metrics.refusal(reason);
@@ -181,12 +200,11 @@ impl Site {
             let named = |spelling: &String| spelling.eq_ignore_ascii_case(name);
             hosts.iter().find(|(spellings, _)| spellings.iter().any(named)).map(|(_, table)| table)
         };
-        let options = &self.edge.options;
         let forwarded = || {
             // Who may only ask the guard is believed only when asking it.
-            let asker = Some(&options.askers).filter(|_| request.uri().path() == GUARD_CHECK);
+            let asker = Some(self.house.askers()).filter(|_| request.uri().path() == GUARD_CHECK);
             let by = |proxies: &TrustedProxies| proxies.trusts(peer.ip());
-            let believed = [Some(&options.proxies), asker].into_iter().flatten().find(|proxies| by(proxies))?;
+            let believed = [Some(self.house.proxies()), asker].into_iter().flatten().find(|proxies| by(proxies))?;
             believed.forwarded_host(peer.ip(), request.headers())
         };
         let found = table_of(asked.unwrap_or(lone)).or_else(|| table_of(forwarded()?));
@@ -196,9 +214,9 @@ impl Site {
     async fn run(&self, table: &Router, endpoint: &'static str, request: Request<Body>) -> Result<Response, Gone> {
         let mut table = table.clone();
         let answer = async {
-            match self.faults.is_empty() || endpoint != TOKEN {
-                true => table.call(request).await.map_err(|never| match never {}),
-                false => self.faults.around(&self.edge, table, request).await,
+            match self.faults.as_ref().filter(|_| endpoint == TOKEN) {
+                None => table.call(request).await.map_err(|never| match never {}),
+                Some((edge, faults)) => faults.around(edge, table, request).await,
             }
         };
         // A panic ends this request and no other: the future is dropped, the node's own state lives behind locks that
@@ -210,7 +228,7 @@ impl Site {
             Err(_already_reported_by_the_panic_hook) => Poll::Ready(None),
         });
         answered.await.unwrap_or_else(|| {
-            self.edge.metrics.panics.inc();
+            self.house.metrics().panics.inc();
             tracing::error!(endpoint, "a request panicked");
             Ok(reply::refused(&Reason::Internal.refuse()))
         })
@@ -227,8 +245,8 @@ const CONNECTED: &str = "connected-apps";
 const MINI_APP: &str = "mini-app";
 const APPS: &str = "apps";
 
-fn names(edge: &Edge) -> HashMap<String, &'static str> {
-    let paths = &edge.node.profile.endpoints;
+fn names(profile: &Profile) -> HashMap<String, &'static str> {
+    let paths = &profile.endpoints;
     let mut names: HashMap<String, &'static str> = [
         ("/healthz", HEALTH),
         ("/readyz", HEALTH),
@@ -253,7 +271,7 @@ fn names(edge: &Edge) -> HashMap<String, &'static str> {
     ];
     names.extend(own.into_iter().map(|(path, name)| (path.clone(), name)));
     names.extend(paths.refresh.iter().map(|path| (path.clone(), TOKEN)));
-    if let Some(rules) = &edge.node.profile.oauth1 {
+    if let Some(rules) = &profile.oauth1 {
         let own = [
             (&rules.request_token, "oauth1-request-token"),
             (&rules.authorize, "oauth1-authorize"),
@@ -261,7 +279,7 @@ fn names(edge: &Edge) -> HashMap<String, &'static str> {
         ];
         names.extend(own.into_iter().map(|(path, name)| (path.clone(), name)));
     }
-    if let Some(rules) = &edge.node.profile.accounts {
+    if let Some(rules) = &profile.accounts {
         let own = [
             (&rules.register, "register-account"),
             (&rules.edit, "edit-account"),

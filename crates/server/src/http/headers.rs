@@ -1,28 +1,38 @@
 //! What the layers hang on a request for the handlers behind them, and header values that several replies share.
 //! `dispatch` sets them. Statuses do not belong here.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use causeway_protocol::{Reason, Refusal};
 
-/// The id under which one request is found in the logs; every reply carries it.
+/// What is known of a request before anybody looks at what it asks. `dispatch` hangs it on, in one piece: each piece costs.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Where it comes from.
+    pub source: Source,
+    /// Whether the peer is a trusted proxy, or may ask the guard: only then does any forwarding header count (SECURITY T-02).
+    pub trusted: bool,
+    /// Under which it is found.
+    pub id: RequestId,
+}
+
+/// The id under which one request is found in the logs, as plain ASCII; every reply carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub String);
+pub struct RequestId(pub HeaderValue);
+
+impl RequestId {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
 
 /// Where a request comes from: the peer, or what a trusted proxy says about it. Throttles count by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source(pub IpAddr);
-
-/// The other end of the connection itself, whatever any header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
-
-/// Whether the peer is a trusted proxy: only then does any forwarding header count (SECURITY T-02).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Trusted(pub bool);
 
 impl Default for Source {
     fn default() -> Self {
@@ -39,12 +49,12 @@ pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Where this request comes from; one fixed place when no layer said so.
 pub fn source(parts: &Parts) -> Source {
-    parts.extensions.get::<Source>().copied().unwrap_or_default()
+    parts.extensions.get::<About>().map(|about| about.source).unwrap_or_default()
 }
 
 /// This request's id; empty when no layer gave one.
 pub fn request_id(parts: &Parts) -> String {
-    parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+    parts.extensions.get::<About>().map(|about| about.id.as_str().to_owned()).unwrap_or_default()
 }
 
 /// The one value of a header, as visible ASCII. Sent twice or with other bytes it is refused: two readers could differ.

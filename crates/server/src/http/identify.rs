@@ -1,6 +1,8 @@
 //! Who makes an API call: the seam where a token goes to the guard, and what a node must look up itself (an OAuth 1.0
 //! signature, an API key) is found out here. The proxy and forward-auth share it; whether the call may go on is the guard's.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use causeway_guard::{Admitted, Call, Carried, Denied, MAX_SITE_BODY};
 use causeway_protocol::profile::OAuth1Rules;
@@ -8,11 +10,11 @@ use causeway_protocol::{Reason, UnixTime};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 
+use super::front::Front;
 use super::headers::single;
 use super::proxy::{Content, withheld};
-use super::{api_key, body, oauth1};
-use crate::flows::oauth1::{Signed, caller};
-use crate::shared::Shared;
+use super::{body, oauth1};
+use crate::flows::oauth1::Signed;
 
 /// By what a call came, as far as it was found out: answers to OAuth 1.0 read differently, and warn (TSM-16).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +36,8 @@ impl Scheme {
     }
 
     /// Warns in the headers of an answer to OAuth 1.0, and leaves every other as it is.
-    pub(super) fn mark(self, edge: &Shared, headers: &mut HeaderMap) {
-        if let (Scheme::OAuth1(ends_at), Some(rules)) = (self, &edge.node.profile.oauth1) {
+    pub(super) fn mark(self, edge: &impl Front, headers: &mut HeaderMap) {
+        if let (Scheme::OAuth1(ends_at), Some(rules)) = (self, &edge.profile().oauth1) {
             oauth1::warn(rules, ends_at, headers);
         }
     }
@@ -43,38 +45,54 @@ impl Scheme {
 
 /// The first half of the check. The content comes back whole where it had to be read.
 pub(super) async fn begin(
-    edge: &Shared,
+    edge: &impl Front,
     call: &Call<'_>,
     content: Content,
     scheme: &mut Scheme,
 ) -> Result<(Admitted, Content), Denied> {
-    match (edge.api.guard.carried(call)?, &edge.node.profile.oauth1) {
+    match (edge.api().guard.carried(call)?, &edge.profile().oauth1) {
         (Carried::ApiKey(key), _) => {
-            let who = api_key::identify(&edge.node, key).await?;
-            Ok((edge.api.guard.begin_as(call, who, &edge.node.held)?, content))
+            let who = edge.api().guard.api_key(call, key, edge.held())?;
+            Ok((edge.api().guard.begin_as(call, who, edge.held())?, content))
         }
-        (Carried::OAuth1, Some(rules)) => signed(edge, rules, call, content, scheme).await,
-        (Carried::Token, Some(rules)) if is_form(call)? => token_or_form(edge, rules, call, content, scheme).await,
+        (Carried::OAuth1, Some(rules)) => Box::pin(signed(edge, rules, call, content, scheme)).await,
+        (Carried::Token, Some(rules)) if is_form(call)? => {
+            Box::pin(token_or_form(edge, rules, call, content, scheme)).await
+        }
         (Carried::Token | Carried::OAuth1, _) => Ok((token(edge, call).await?, content)),
     }
 }
 
-/// A token. A key that is not held may have come meanwhile: the ring is read again, at most once a second (TOKENS 3).
-async fn token(edge: &Shared, call: &Call<'_>) -> Result<Admitted, Denied> {
-    let node = &edge.node;
-    let ring = node.ring();
-    match edge.api.guard.begin(call, &node.held, &ring) {
-        Err(denied) if denied.reason == Reason::KeyUnknown => match node.ring_after(&ring).await {
-            Some(ring) => edge.api.guard.begin(call, &node.held, &ring),
-            None => Err(denied),
-        },
-        begun => begun,
+/// A token.
+async fn token(edge: &impl Front, call: &Call<'_>) -> Result<Admitted, Denied> {
+    with_ring(edge, call, |ring| edge.api().guard.begin(call, edge.held(), ring)).await
+}
+
+/// Judges with the ring as it is. A key that is not held may have come meanwhile: the ring is read again, at most once a second
+/// (TOKENS 3).
+pub(super) async fn with_ring<F: Front, T>(
+    edge: &F,
+    call: &Call<'_>,
+    judge: impl Fn(&Arc<F::Keys>) -> Result<T, Denied>,
+) -> Result<T, Denied> {
+    let ring = edge.keys();
+    match judge(&ring) {
+        Err(denied) if denied.reason == Reason::KeyUnknown => {
+            let header = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+            let text = header.and_then(|value| value.split_once(' ')).map_or("", |(_, text)| text.trim());
+            let sealed = (edge.profile().token.prefixes.access.as_str(), text);
+            match Box::pin(edge.keys_after(&ring, sealed, call.monotonic_nanos)).await {
+                Some(ring) => judge(&ring),
+                None => Err(denied),
+            }
+        }
+        judged => judged,
     }
 }
 
 /// A form may carry OAuth 1.0's parameters itself (RFC 5849 3.5.2): then it is the one credential of the call.
 async fn token_or_form(
-    edge: &Shared,
+    edge: &impl Front,
     rules: &OAuth1Rules,
     call: &Call<'_>,
     content: Content,
@@ -98,7 +116,7 @@ async fn token_or_form(
 
 /// A call that OAuth 1.0 signed.
 async fn signed(
-    edge: &Shared,
+    edge: &impl Front,
     rules: &OAuth1Rules,
     call: &Call<'_>,
     content: Content,
@@ -113,17 +131,12 @@ async fn signed(
         false => (None, content),
     };
     let signed = of(call, form.as_ref())?;
-    let Some(request) = signed.read(rules)? else {
+    let Some((who, ends_at)) = edge.signed(rules, &signed).await? else {
         *scheme = Scheme::Other;
         return Ok((token(edge, call).await?, content));
     };
-    // Parameters in the URL or the body, and another credential in the header.
-    if signed.authorization.is_some_and(|text| !oauth1::is_scheme(text)) {
-        return Err(Reason::CredentialsTwice.into());
-    }
-    let (who, ends_at) = caller(edge, rules, &signed, request).await?;
     *scheme = Scheme::OAuth1(ends_at);
-    Ok((edge.api.guard.begin_as(call, who, &edge.node.held)?, content))
+    Ok((edge.api().guard.begin_as(call, who, edge.held())?, content))
 }
 
 fn of<'a>(call: &Call<'a>, form: Option<&'a Bytes>) -> Result<Signed<'a>, Denied> {

@@ -81,7 +81,7 @@ struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.site.edge().metrics.connection(-1);
+        self.site.house().metrics().connection(-1);
         let Some(address) = self.address else { return };
         let mut held = self.seats.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = held.get_mut(&address) {
@@ -124,7 +124,7 @@ impl Listener {
             }
         };
         let Some(seat) = self.seat(seats, permit, peer.ip()) else {
-            self.site.edge().metrics.shed.inc();
+            self.site.house().metrics().shed.inc();
             return;
         };
         let connection = Connection {
@@ -139,7 +139,7 @@ impl Listener {
     }
 
     fn seat(&self, seats: &Arc<Seats>, permit: OwnedSemaphorePermit, address: IpAddr) -> Option<Seat> {
-        let exempt = address.is_loopback() || self.site.edge().options.proxies.trusts(address);
+        let exempt = address.is_loopback() || self.site.house().proxies().trusts(address);
         if !exempt {
             let mut held = seats.by_address.lock().unwrap_or_else(PoisonError::into_inner);
             let count = held.entry(address).or_default();
@@ -148,7 +148,7 @@ impl Listener {
             }
             *count += 1;
         }
-        self.site.edge().metrics.connection(1);
+        self.site.house().metrics().connection(1);
         let address = Some(address).filter(|_| !exempt);
         Some(Seat { _permit: permit, seats: seats.clone(), address, site: self.site.clone() })
     }

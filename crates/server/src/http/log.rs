@@ -2,12 +2,13 @@
 //! `Idempotency-Key`, `Authorization`, cookies, bodies) never reaches this file.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use causeway_protocol::Reason;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::headers::{RequestId, X_REQUEST_ID};
-use crate::node::Node;
+use crate::clock::{Entropy, random};
 
 /// Of a path, so many parts are logged: what follows them is somebody's choice.
 const PARTS: usize = 2;
@@ -88,19 +89,75 @@ fn shown(path: &str, prefixes: &[String]) -> String {
     text
 }
 
-/// The id of a request: a trusted proxy's own, if it is 1 to 64 plain characters; else a fresh one.
-pub fn request_id(node: &Node, headers: &HeaderMap, trusted: bool) -> RequestId {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let given = headers.get(X_REQUEST_ID).filter(|_| trusted).and_then(|value| value.to_str().ok());
-    match given.filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(plain)) {
-        Some(id) => RequestId(id.to_owned()),
-        None => RequestId(format!("{:024x}", u128::from_be_bytes(node.random()) >> 32)),
+/// Makes the ids of one process's requests. They are names and no secrets: a random beginning, and a counter that is mixed so
+/// that two of them look alike as little as two random numbers. None comes twice.
+#[derive(Debug)]
+pub struct Ids {
+    place: [u8; 4],
+    seed: u64,
+    count: AtomicU64,
+}
+
+impl Ids {
+    /// A series of its own.
+    pub fn new(entropy: &dyn Entropy) -> Self {
+        Self { place: random(entropy), seed: u64::from_be_bytes(random(entropy)), count: AtomicU64::new(0) }
     }
+
+    /// The id of a request: a trusted proxy's own, if it is 1 to 64 plain characters; else a fresh one.
+    pub fn of(&self, headers: &HeaderMap, trusted: bool) -> RequestId {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        let given = if trusted { headers.get(X_REQUEST_ID) } else { None };
+        match given.filter(|id| (1..=64).contains(&id.len()) && id.as_bytes().iter().all(plain)) {
+            Some(id) => RequestId(id.clone()),
+            None => self.fresh(),
+        }
+    }
+
+    fn fresh(&self) -> RequestId {
+        // SplitMix64 (Steele, Lea and Flood, 2014): one number for each state, and one state for each count.
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let mut mixed = self.seed.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        let mut text = [0; 24];
+        let bytes = self.place.iter().copied().chain(mixed.to_be_bytes());
+        for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+            let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        RequestId(HeaderValue::from_bytes(&text).unwrap_or(const { HeaderValue::from_static("") }))
+    }
+}
+
+/// The same for a question that comes by another door, one at a time.
+pub fn request_id(entropy: &dyn Entropy, headers: &HeaderMap, trusted: bool) -> RequestId {
+    Ids::new(entropy).of(headers, trusted)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_are_24_digits_and_none_comes_twice() {
+        let ids = Ids::new(&crate::clock::System);
+        let all: std::collections::HashSet<String> =
+            (0..10_000).map(|_| ids.of(&HeaderMap::new(), false).as_str().to_owned()).collect();
+        assert_eq!(all.len(), 10_000);
+        assert!(all.iter().all(|id| id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit())));
+    }
+
+    #[test]
+    fn an_id_is_taken_from_a_trusted_proxy_only_and_only_if_it_is_plain() {
+        let ids = Ids::new(&crate::clock::System);
+        let headers = |id: &'static str| HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_static(id))]);
+        assert_eq!(ids.of(&headers("a-1_b.C"), true).as_str(), "a-1_b.C");
+        assert_ne!(ids.of(&headers("a-1_b.C"), false).as_str(), "a-1_b.C");
+        assert_eq!(ids.of(&headers("a b"), true).as_str().len(), 24);
+        assert_eq!(ids.of(&headers(""), true).as_str().len(), 24);
+    }
 
     #[test]
     fn c_09_a_token_in_a_path_is_not_shown() {

@@ -2,11 +2,12 @@
 
 pub mod accounts;
 pub mod admin;
-mod api_key;
+pub mod authz;
 pub mod body;
 pub mod dispatch;
 pub mod faults;
 pub mod forward_auth;
+pub mod front;
 pub mod headers;
 pub mod health;
 mod identify;

@@ -76,7 +76,7 @@ pub(super) fn is_form(content_type: Option<&str>) -> bool {
 }
 
 /// Whether an Authorization header is OAuth 1.0's.
-pub(super) fn is_scheme(authorization: &str) -> bool {
+pub(crate) fn is_scheme(authorization: &str) -> bool {
     authorization.split(' ').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("OAuth"))
 }
 

@@ -5,6 +5,7 @@ mod hygiene;
 mod upstream;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -22,13 +23,14 @@ use http::request::Parts;
 use http::{Method, Request};
 
 use super::body;
+use super::front::Front;
 use super::identify::{self, Scheme};
 use super::paced::TooSlow;
 use super::queries;
 use super::sample::{Sample, Seer};
 use crate::node::refusal_of;
 use crate::seed::SeedRecord;
-use crate::shared::{Edge, Shared};
+use crate::shared::Shared;
 use upstream::Upstream;
 
 /// How much and how long on the way to the API behind the guard.
@@ -76,21 +78,21 @@ impl Api {
 }
 
 /// Everything on the API host that is no endpoint.
-pub async fn guarded(State(edge): State<Edge>, request: Request<Body>) -> Response {
+pub async fn guarded<F: Front>(State(edge): State<Arc<F>>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let mut scheme = Scheme::default();
-    let mut response = match answer(&edge, parts, body, &mut scheme).await {
+    let mut response = match answer(edge.as_ref(), parts, body, &mut scheme).await {
         Ok(response) => response,
-        Err(denied) => edge.api.guard.reply(&denied).map(Body::from),
+        Err(denied) => edge.api().guard.reply(&denied).map(Body::from),
     };
-    scheme.mark(&edge, response.headers_mut());
+    scheme.mark(edge.as_ref(), response.headers_mut());
     response
 }
 
-async fn answer(edge: &Shared, parts: Parts, body: Body, scheme: &mut Scheme) -> Result<Response, Denied> {
+async fn answer(edge: &impl Front, parts: Parts, body: Body, scheme: &mut Scheme) -> Result<Response, Denied> {
     let admitted = admit(edge, &parts, body, scheme).await.map_err(|denied| scheme.denied(denied));
     let (pass, body) = verdict(edge, admitted).await?;
-    let left = pass.left().filter(|_| edge.api.guard.api().budget_headers);
+    let left = pass.left().filter(|_| edge.api().guard.api().budget_headers);
     let mut response = answer_behind(edge, &pass, parts, body).await.map_err(|denied| Denied { left, ..denied })?;
     if let Some(left) = left {
         tell_left(response.headers_mut(), left);
@@ -98,17 +100,29 @@ async fn answer(edge: &Shared, parts: Parts, body: Body, scheme: &mut Scheme) ->
     Ok(response)
 }
 
-async fn answer_behind(edge: &Shared, pass: &Pass, parts: Parts, body: Content) -> Result<Response, Denied> {
-    if edge.node.profile.api.routes[pass.route()].providers {
-        return queries::answer(edge, pass, &parts, body).await;
-    }
-    match &edge.api.behind {
-        Behind::Upstream(upstream) => upstream.forward(edge, pass, parts, body).await,
-        Behind::Sample(sample) => {
-            let seer = if sample.is_personal() { seer(edge, pass).await? } else { Seer::All };
-            sample.answer(pass, &seer, &parts, body).await.map(|reply| reply.map(Body::from))
+async fn answer_behind(edge: &impl Front, pass: &Pass, parts: Parts, body: Content) -> Result<Response, Denied> {
+    match &edge.api().behind {
+        Behind::Upstream(upstream) if !edge.profile().api.routes[pass.route()].providers => {
+            // Boxed, as every long way is: the future of a call that takes a short one is moved about less.
+            Box::pin(upstream.forward(edge, pass, parts, body)).await
         }
+        _ => edge.answer_here(pass, &parts, body).await,
     }
+}
+
+/// What a node answers itself: what it knows of accounts' providers, and the sample.
+pub(super) async fn answer_in_the_node(
+    edge: &Shared,
+    pass: &Pass,
+    parts: &Parts,
+    body: Content,
+) -> Result<Response, Denied> {
+    if edge.node.profile.api.routes[pass.route()].providers {
+        return Box::pin(queries::answer(edge, pass, parts, body)).await;
+    }
+    let Behind::Sample(sample) = &edge.api.behind else { return Err(Reason::RouteUnknown.into()) };
+    let seer = if sample.is_personal() { Box::pin(seer(edge, pass)).await? } else { Seer::All };
+    sample.answer(pass, &seer, parts, body).await.map(|reply| reply.map(Body::from))
 }
 
 /// As whom a call looks at the sample's records. A real API is told by `X-Causeway-User`, and asks its own records.
@@ -125,24 +139,23 @@ async fn seer(edge: &Shared, pass: &Pass) -> Result<Seer, Denied> {
 }
 
 /// The body of a call, whole where the guard had to look into it.
-pub(super) enum Content {
+pub enum Content {
     /// Read already.
     Whole(Bytes),
     /// Still to come.
     Stream(Body),
 }
 
-async fn admit(edge: &Shared, parts: &Parts, body: Body, scheme: &mut Scheme) -> Result<(Pass, Content), Denied> {
+async fn admit(edge: &impl Front, parts: &Parts, body: Body, scheme: &mut Scheme) -> Result<(Pass, Content), Denied> {
     framing(parts)?;
     hygiene::own_hop(&parts.headers)?;
-    let node = &edge.node;
     let call = Call {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query(),
         headers: &parts.headers,
-        now: node.now(),
-        monotonic_nanos: node.clock.monotonic_nanos(),
+        now: edge.now(),
+        monotonic_nanos: edge.monotonic_nanos(),
     };
     let (mut admitted, content) = identify::begin(edge, &call, Content::Stream(body), scheme).await?;
     let content = match content {
@@ -150,7 +163,7 @@ async fn admit(edge: &Shared, parts: &Parts, body: Body, scheme: &mut Scheme) ->
             Content::Whole(body::collect(&parts.headers, body, MAX_SITE_BODY).await.map_err(withheld)?)
         }
         Content::Stream(body) => {
-            announced(parts, edge.api.limits.body)?;
+            announced(parts, edge.api().limits.body)?;
             Content::Stream(body)
         }
         whole => whole,
@@ -158,26 +171,26 @@ async fn admit(edge: &Shared, parts: &Parts, body: Body, scheme: &mut Scheme) ->
     if let Content::Whole(whole) = &content {
         admitted.read_body(&parts.headers, whole)?;
     }
-    let pass = edge.api.guard.finish(admitted, &node.held, node).await?;
+    let pass = edge.api().guard.finish(admitted, edge.held(), edge.customers()).await?;
     Ok((pass, content))
 }
 
 /// Counts what the guard said, and notes the use. A guard that cannot know asks the feed, so that the next call may pass.
-pub(super) async fn verdict<T: AsPass>(edge: &Shared, verdict: Result<T, Denied>) -> Result<T, Denied> {
-    edge.metrics.verdict(verdict.as_ref().err().map(|denied| denied.reason));
+pub(super) async fn verdict<T: AsPass>(edge: &impl Front, verdict: Result<T, Denied>) -> Result<T, Denied> {
+    edge.metrics().verdict(verdict.as_ref().err().map(|denied| denied.reason));
     match &verdict {
         Ok(pass) => {
-            let (pass, now) = (pass.as_pass(), edge.node.now());
+            let (pass, now) = (pass.as_pass(), edge.now());
             if let Some(connection) = pass.connection() {
-                edge.last_used.seen(connection, now);
+                edge.last_used().seen(connection, now);
             }
             if let Credential::Consumer(consumer) = pass.credential() {
-                let route = &edge.node.profile.api.routes[pass.route()];
-                edge.legacy_use.seen(*consumer, &format!("{} {}", route.methods.join(","), route.path), now);
+                let route = &edge.profile().api.routes[pass.route()];
+                edge.signed_call_passed(*consumer, &format!("{} {}", route.methods.join(","), route.path), now);
             }
         }
         Err(denied) if denied.reason == Reason::GuardNotReady => {
-            let _the_next_call_will_see = edge.node.read_feed().await;
+            Box::pin(edge.catch_up()).await;
         }
         Err(_) => {}
     }

@@ -169,6 +169,13 @@ pub fn text(content_type: &'static str, text: String) -> Response {
     build(StatusCode::OK, content_type, text)
 }
 
+/// 200 with lines of JSON that come as they come, and may hold keys.
+pub fn stream(body: Body) -> Response {
+    let mut reply = build(StatusCode::OK, "application/x-ndjson", String::new());
+    *reply.body_mut() = body;
+    reply
+}
+
 /// A page. Its security headers are the pages' own.
 pub fn page(kind: Kind, html: String) -> Response {
     let status = match kind {

@@ -9,6 +9,7 @@ use causeway_protocol::Reason;
 use http::Method;
 use http::request::Parts;
 
+use super::identify::with_ring;
 use super::reply;
 use crate::flows::userinfo::userinfo;
 use crate::shared::{Edge, Shared};
@@ -30,7 +31,6 @@ async fn answer(edge: &Shared, parts: &Parts) -> Result<Response, Denied> {
     Ok(reply::json_as(rules.status, userinfo(&edge.node, rules, &who).await?))
 }
 
-/// As for calls of the API: a key that is not held may have come meanwhile (TOKENS 3).
 async fn identify(edge: &Shared, parts: &Parts) -> Result<Identified, Denied> {
     let node = &edge.node;
     let call = Call {
@@ -41,12 +41,5 @@ async fn identify(edge: &Shared, parts: &Parts) -> Result<Identified, Denied> {
         now: node.now(),
         monotonic_nanos: node.clock.monotonic_nanos(),
     };
-    let ring = node.ring();
-    match edge.api.guard.identify(&call, &node.held, &ring) {
-        Err(denied) if denied.reason == Reason::KeyUnknown => match node.ring_after(&ring).await {
-            Some(ring) => edge.api.guard.identify(&call, &node.held, &ring),
-            None => Err(denied),
-        },
-        identified => identified,
-    }
+    with_ring(edge, &call, |ring| edge.api.guard.identify(&call, &node.held, ring)).await
 }

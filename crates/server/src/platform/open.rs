@@ -3,25 +3,27 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use causeway_protocol::cluster::NodeId;
 use causeway_protocol::seal::KeyRing;
 use causeway_protocol::secret::Secret;
-use causeway_storage::{Engine, Sqlite, Store};
+use causeway_storage::{Engine, Postgres, Sqlite, Store, postgres};
 use tokio::net::TcpListener;
 
 use super::settings::{KeysAt, StoreAt};
-use super::{Problems, one};
-use crate::clock::Entropy;
+use super::{Problems, key_marks, one};
+use crate::clock::{Clock, Entropy};
 use crate::keys;
 use crate::ring::{HeldRing, KeyFile};
 
 /// Opens store and keys; notes say what the operator should hear. The data directory first: whoever holds its lock may make a
 /// key file.
 pub(super) async fn open(
-    platform: &str,
+    (platform, node): (&str, NodeId),
     store: StoreAt,
     keys: KeysAt,
-    entropy: &dyn Entropy,
+    (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
     notes: &mut Vec<String>,
 ) -> Result<(Engine, HeldRing), Problems> {
     match store {
@@ -32,6 +34,13 @@ pub(super) async fn open(
             let used = !keys::has_check(&data) && is_used(&engine).await?;
             let data = Data { used, path: data };
             let ring = ring_of(platform, &data, keys, entropy, notes)?;
+            Ok((engine, ring))
+        }
+        StoreAt::Database(url) => {
+            let options = postgres::Options::new(node, Arc::new(move || clock.now()));
+            let opened = Postgres::open(url.expose(), options).await;
+            let engine = Engine::Postgres(opened.map_err(|error| one(error.to_string()))?);
+            let ring = shared_ring(platform, &engine, keys, entropy, notes).await?;
             Ok((engine, ring))
         }
         StoreAt::Ready(engine) => match keys {
@@ -103,6 +112,34 @@ fn of_file(platform: &str, path: PathBuf, data: Option<&Path>) -> Result<HeldRin
     Ok(HeldRing::of_file(file.read()?, file))
 }
 
+/// The ring of a shared database: read, or made by the first node at its first start, and compared with what the database was
+/// made with.
+async fn shared_ring(
+    platform: &str,
+    engine: &Engine,
+    keys: KeysAt,
+    entropy: &dyn Entropy,
+    notes: &mut Vec<String>,
+) -> Result<HeldRing, Problems> {
+    let (ring, name) = match keys {
+        KeysAt::File(path) => {
+            let name = path.display().to_string();
+            if !path.exists() {
+                if key_marks::is_marked(engine).await.map_err(|error| one(error.to_string()))? {
+                    return Err(one(format!("{name}: there is no key file, and the database was made with one: copy it here")));
+                }
+                keys::create(&path, entropy).map_err(one)?;
+                notes.push(format!("a new key file was made: {name}. Back it up, and copy it to every other node"));
+            }
+            (of_file(platform, path, None)?, name)
+        }
+        KeysAt::Ready(ring) => (ring.into(), "the key ring".to_owned()),
+        KeysAt::BesideData | KeysAt::InData => return Err(one("--database wants --keys FILE: every node has the same keys")),
+    };
+    key_marks::check(engine, &ring.get(), &name).await.map_err(one)?;
+    Ok(ring)
+}
+
 /// Makes the key file of a store that is empty. One that was there once is never made anew.
 fn made(data: &Data, path: &Path, entropy: &dyn Entropy, notes: &mut Vec<String>) -> Result<(), Problems> {
     if path.exists() {
@@ -131,13 +168,22 @@ fn known(data: &Data, key_file: &str) -> Result<(), Problems> {
 
 /// The admin door's key when none is configured: it stays the same as long as the newest ring key does.
 pub(super) fn admin_key(ring: &KeyRing) -> Secret {
+    door_key(ring, "admin door", "adm_")
+}
+
+/// The edges' key when none is configured, likewise.
+pub(super) fn edge_key(ring: &KeyRing) -> Secret {
+    door_key(ring, "edge door", "edg_")
+}
+
+fn door_key(ring: &KeyRing, purpose: &str, prefix: &str) -> Secret {
     use base64::Engine as _;
-    let key = ring.derive("admin door");
-    Secret::new(format!("adm_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.as_ref())))
+    let key = ring.derive(purpose);
+    Secret::new(format!("{prefix}{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.as_ref())))
 }
 
 /// Binds the addresses, unless there are sockets already.
-pub(super) async fn bind(
+pub(crate) async fn bind(
     addresses: Vec<SocketAddr>,
     bound: Vec<std::net::TcpListener>,
 ) -> Result<Vec<TcpListener>, Problems> {
@@ -158,6 +204,6 @@ pub(super) async fn bind(
     if problems.is_empty() { Ok(sockets) } else { Err(problems) }
 }
 
-pub(super) fn addresses(sockets: &[TcpListener]) -> Result<Vec<SocketAddr>, Problems> {
+pub(crate) fn addresses(sockets: &[TcpListener]) -> Result<Vec<SocketAddr>, Problems> {
     sockets.iter().map(TcpListener::local_addr).collect::<Result<_, _>>().map_err(|error| one(error.to_string()))
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use causeway_protocol::profile::Profile;
 use causeway_protocol::seal::KeyRing;
@@ -10,6 +11,7 @@ use causeway_protocol::secret::Secret;
 use causeway_storage::Engine;
 
 use crate::clock::{Clock, Entropy, System};
+use crate::cluster::STALE_LIMIT;
 use crate::http::dispatch::Hook;
 use crate::http::faults::Plan;
 use crate::http::listen::Limits;
@@ -22,6 +24,8 @@ use crate::trust::TrustedProxies;
 pub enum StoreAt {
     /// A data directory; made when it is not there.
     Directory(PathBuf),
+    /// A PostgreSQL database that nodes share: `postgres://user:password@host:port/database`.
+    Database(Secret),
     /// Open already (tests).
     Ready(Engine),
 }
@@ -55,12 +59,16 @@ pub struct Settings {
     pub api_url: Option<String>,
     /// Health, metrics and the admin door.
     pub admin_listen: Option<SocketAddr>,
+    /// Where Envoy asks (`ext_authz` over gRPC).
+    pub authz_listen: Option<SocketAddr>,
     /// Bound already, in the place of `listen`.
     pub sockets: Vec<std::net::TcpListener>,
     /// Bound already, in the place of `admin_listen`.
     pub admin_socket: Option<std::net::TcpListener>,
     /// The admin door's key; `None` makes one from the key ring, shown by the description.
     pub admin_key: Option<Secret>,
+    /// The edges' key; `None` makes one from the key ring, shown by the description.
+    pub edge_key: Option<Secret>,
     /// The platform's own API; `None`: the sample API.
     pub upstream: Option<String>,
     /// How much and how long on the way to it.
@@ -82,6 +90,8 @@ pub struct Settings {
     /// Platforms that apps may offer their users in the mini-app, with this platform's own credentials there. Where a
     /// `redirect_uri` is empty, it is ours.
     pub providers: Vec<causeway_vault::Platform>,
+    /// How long calls are checked without a word from the store (TOKENS 6).
+    pub stale_limit: Duration,
     /// Faults on purpose.
     pub faults: Plan,
     /// Makes their chances repeatable.
@@ -107,9 +117,11 @@ impl Settings {
             login_url: None,
             api_url: None,
             admin_listen: None,
+            authz_listen: None,
             sockets: Vec::new(),
             admin_socket: None,
             admin_key: None,
+            edge_key: None,
             upstream: None,
             proxy: crate::http::proxy::Limits::default(),
             tls: None,
@@ -120,6 +132,7 @@ impl Settings {
             legacy: Legacy::default(),
             redirect_uri: None,
             providers: Vec::new(),
+            stale_limit: STALE_LIMIT,
             faults: Plan::default(),
             fault_seed: 0,
             limits: Limits::default(),

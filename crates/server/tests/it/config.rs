@@ -59,9 +59,11 @@ fn r_31_insecure_settings_are_refused_with_a_line_each() {
             "the admin listener is not on loopback",
         ),
         (&[("admin_key", "short")], "shorter than 16"),
+        (&[("authz_listen", "192.0.2.1:80")], "the listener for Envoy is not on loopback"),
         (&[("trusted_proxy", "0.0.0.0/0")], "trusts everybody"),
         (&[("trusted_proxy", "nginx")], "not an address block"),
-        (&[("database", "postgres://db")], "not in this version"),
+        (&[("database", "postgres://db")], "exclude each other"),
+        (&[("stale_limit", "0")], "from 1 to 60"),
         (&[("tls_cert", "cert.pem")], "tls_key is not"),
         (&[("tls_key", "key.pem")], "tls_cert is not"),
         (&[("tls_cert", text(&cert)), ("tls_key", text(&cert_key))], "holds no certificate"),
@@ -379,5 +381,31 @@ async fn providers_want_a_profile_with_accounts_and_a_place_to_keep_what_they_ha
             }
             Err(found) => assert!(!part.is_empty() && found[0].contains(part), "{found:?}"),
         }
+    }
+}
+
+#[test]
+fn c_13_r_31_a_database_wants_keys_and_its_password_is_on_no_command_line() {
+    let dir = TempDir::new();
+    let keys = write(&dir, "keys", &KeyRing::line(1, &[7; 32]), 0o600);
+    let found = |said: &[(&'static str, &str)], environment: &[(&'static str, &str)]| {
+        let said: Vec<_> = [("profile", "tripleseat")].iter().chain(said).copied().collect();
+        resolve(flags(&said), flags(environment)).err().unwrap_or_default()
+    };
+    let secret = ("database", "postgres://causeway:hunter2@db.example/causeway");
+    let in_query = ("database", "postgres://causeway@db.example/causeway?password=hunter2");
+    let keys = ("keys", text(&keys));
+    assert_eq!(found(&[keys], &[secret]), [""; 0]);
+    assert_eq!(found(&[keys, ("database", "postgresql://causeway@localhost/causeway")], &[]), [""; 0]);
+    for (said, environment, wanted) in [
+        (&[keys, secret][..], &[][..], "the command line is seen by everybody"),
+        (&[keys, in_query], &[], "the command line is seen by everybody"),
+        (&[], &[secret], "say with --keys"),
+        (&[keys, ("data", "/tmp/causeway-never-made")], &[secret], "exclude each other"),
+        (&[keys], &[("database", "mysql://causeway:hunter2@db.example")], "not an address such as postgres://"),
+    ] {
+        let problems = found(said, environment);
+        assert!(problems.len() == 1 && problems[0].contains(wanted), "{problems:?}");
+        assert!(!problems[0].contains("hunter2"), "{problems:?}");
     }
 }

@@ -67,6 +67,8 @@ async fn bg_14_a_bad_call_gets_the_guards_own_answer() {
         ("GET", "/v1/nowhere", 404),
         ("DELETE", "/v1/leads", 405),
         ("GET", "/v1/leads/../sites", 400),
+        ("GET", "/v1/sites#x", 400),
+        ("GET", "http://evil/v1/sites", 400),
         ("GET", "/v1/leads?site_id=2101&access_token=x", 400),
         ("GET", "/v1/leads?site_id=2101&[site_id]=2102", 400),
         ("POST", "/v1/leads?site_id=2101&_method=DELETE", 400),

@@ -4,7 +4,7 @@
 mod clients;
 mod end;
 mod legs;
-mod world;
+pub(crate) mod world;
 
 use causeway_protocol::Change;
 use causeway_protocol::legacy::SealedSecret;

@@ -27,8 +27,14 @@ impl State {
             Change::CreateFamily(change) => self.create_family(change),
             Change::MoveFamily(change) => self.move_family(change),
             Change::RepudiateFamily { family, act } => self.repudiate(family, &act),
+            Change::CutToken { family, act } => self.cut_token(family, &act),
             Change::CutConnection { connection, act } => self.cut_connection(connection, &act),
             Change::RecordUse(used) => self.record_use(&used),
+            Change::CutAudience { audience, act } => {
+                self.take_back(audience, FeedEvent::CutAccess, act.at);
+                self.audit(&act);
+                Some(Row::None)
+            }
             Change::Switch { subject, active, act } => self.switch(subject, active, &act),
             Change::SetAppScopes { app, scopes, act } => {
                 let at = self.apps.iter().position(|known| known.id == app)?;

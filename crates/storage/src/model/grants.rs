@@ -67,6 +67,16 @@ impl State {
         Some(id)
     }
 
+    pub(super) fn cut_token(&mut self, token: FamilyId, act: &Act) -> Option<Row> {
+        // An entry that has left is forgotten, as everywhere: the token has expired long ago.
+        if self.still_matters(&self.cuts(token)) {
+            return None;
+        }
+        self.take_back(token, FeedEvent::CutAll, act.at);
+        self.audit(act);
+        Some(Row::None)
+    }
+
     pub(super) fn cut_connection(&mut self, id: ConnectionId, act: &Act) -> Option<Row> {
         self.cut_row(id, act.at)?;
         self.audit(act);

@@ -5,11 +5,12 @@ mod accounts;
 mod changes;
 mod grants;
 mod legacy;
+mod link;
 mod store;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use causeway_protocol::change::{Standing, fold_cuts};
 use causeway_protocol::legacy::{Account, ApiKey, Consumer, ConsumerToken, Exchanged, Logo, Temporary};
@@ -23,10 +24,12 @@ use causeway_protocol::{
 
 use crate::{Boot, audit};
 
-/// A store in memory.
-#[derive(Default)]
+pub use link::Link;
+
+/// A store in memory, as one node reaches it: [`Model::node`] gives another node's way to the same store.
 pub struct Model {
-    state: Mutex<Box<State>>,
+    shared: Arc<link::Shared>,
+    link: Arc<Link>,
 }
 
 /// Everything there is. Apps, customers, people and connections are never deleted: number n stands at index n − 1.
@@ -105,7 +108,8 @@ impl State {
 
     fn boot(&self) -> Boot {
         let mut cuts = self.subjects_with_cuts();
-        cuts.retain(|(_, cuts)| cuts.off || self.still_matters(cuts));
+        // An audience's key is made at its cut's position: that is never forgotten.
+        cuts.retain(|(subject, cuts)| cuts.off || subject.kind == SubjectKind::Audience || self.still_matters(cuts));
         Boot {
             head: self.head(),
             cuts,
@@ -157,11 +161,5 @@ impl State {
             ("temporaries", self.temporaries.len()),
         ];
         counts.map(|(table, count)| (table, count as u64)).to_vec()
-    }
-}
-
-impl Model {
-    fn state(&self) -> MutexGuard<'_, Box<State>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,23 +1,11 @@
 //! The embedded engine: SQLite, write-ahead log, `synchronous=FULL`, one writer thread, a few readers.
-//! SQL stands in this folder and nowhere else; what a change means is `protocol`'s business.
+//! Of SQL only what this engine alone does stands here; the changes and reads are shared ([`crate::sql`]).
 
-mod accounts;
-mod apply;
-mod apps;
-mod connections;
-mod exchange;
-mod families;
-mod legacy;
+mod advance;
+mod db;
 mod open;
-mod people;
 mod read_only;
 mod readers;
-mod reads;
-mod records;
-mod rows;
-mod sessions;
-mod sweep;
-mod txn;
 mod writer;
 
 use std::fs::File;
@@ -32,8 +20,11 @@ use causeway_protocol::legacy::{
 use causeway_protocol::records::{
     App, Connection, Customer, Decided, Family, FeedEntry, Person, Role, Session, SubjectKey,
 };
-use causeway_protocol::{ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
+use causeway_protocol::{
+    ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId,
+};
 
+use crate::sql::{accounts, apps, connections, exchange, families, legacy, people, reads, records, sessions};
 use crate::{AuditRow, Boot, OpenError, Page, Store, StoreError, Stored, Tail};
 pub use read_only::ReadOnly;
 use readers::Readers;
@@ -101,11 +92,11 @@ impl Store for Sqlite {
     }
 
     async fn feed(&self, after: Position, limit: u32) -> Stored<Vec<FeedEntry>> {
-        self.readers.read(move |db| reads::feed(db, after, limit)).await
+        self.readers.read(async move |db| reads::feed(db, after, limit).await).await
     }
 
     async fn tail(&self, after: Position, limit: u32) -> Stored<Tail> {
-        self.readers.snapshot(move |db| reads::tail(db, after, limit)).await
+        self.readers.snapshot(async move |db| reads::tail(db, after, limit).await).await
     }
 
     async fn news(&self) {
@@ -125,46 +116,46 @@ impl Store for Sqlite {
     }
 
     async fn boot(&self) -> Stored<Boot> {
-        self.readers.snapshot(reads::boot).await
+        self.readers.snapshot(async |db| reads::boot(db).await).await
     }
 
     async fn app(&self, id: AppId) -> Stored<Option<App>> {
-        self.readers.snapshot(move |db| apps::app(db, id)).await
+        self.readers.snapshot(async move |db| apps::app(db, id).await).await
     }
 
     async fn customer(&self, id: CustomerId) -> Stored<Option<Customer>> {
-        self.readers.snapshot(move |db| records::customer(db, id)).await
+        self.readers.snapshot(async move |db| records::customer(db, id).await).await
     }
 
     async fn customer_by_external(&self, id: &str) -> Stored<Option<Customer>> {
         let id = id.to_owned();
-        self.readers.snapshot(move |db| records::customer_by_external(db, &id)).await
+        self.readers.snapshot(async move |db| records::customer_by_external(db, &id).await).await
     }
 
     async fn customer_by_site(&self, site: &str) -> Stored<Option<Customer>> {
         let site = site.to_owned();
-        self.readers.snapshot(move |db| records::customer_by_site(db, &site)).await
+        self.readers.snapshot(async move |db| records::customer_by_site(db, &site).await).await
     }
 
     async fn person(&self, id: UserId) -> Stored<Option<Person>> {
-        self.readers.snapshot(move |db| people::person(db, id)).await
+        self.readers.snapshot(async move |db| people::person(db, id).await).await
     }
 
     async fn person_by_email(&self, email: &str) -> Stored<Option<Person>> {
         let email = email.to_owned();
-        self.readers.snapshot(move |db| people::by_email(db, &email)).await
+        self.readers.snapshot(async move |db| people::by_email(db, &email).await).await
     }
 
     async fn session(&self, digest: [u8; 32]) -> Stored<Option<Session>> {
-        self.readers.read(move |db| sessions::session(db, &digest)).await
+        self.readers.read(async move |db| sessions::session(db, &digest).await).await
     }
 
     async fn decided(&self, transaction: [u8; 16]) -> Stored<Option<Decided>> {
-        self.readers.read(move |db| connections::decided(db, &transaction)).await
+        self.readers.read(async move |db| connections::decided(db, &transaction).await).await
     }
 
     async fn connection(&self, id: ConnectionId) -> Stored<Option<Connection>> {
-        self.readers.read(move |db| connections::connection(db, id)).await
+        self.readers.read(async move |db| connections::connection(db, id).await).await
     }
 
     async fn connections(
@@ -173,15 +164,15 @@ impl Store for Sqlite {
         live_only: bool,
         page: Page<ConnectionId>,
     ) -> Stored<Vec<Connection>> {
-        self.readers.read(move |db| connections::page(db, customer, live_only, page)).await
+        self.readers.read(async move |db| connections::page(db, customer, live_only, page).await).await
     }
 
     async fn seed_loaded(&self, digest: [u8; 32]) -> Stored<bool> {
-        self.readers.read(move |db| records::seed_loaded(db, &digest)).await
+        self.readers.read(async move |db| records::seed_loaded(db, &digest).await).await
     }
 
     async fn connections_allowed_by(&self, person: UserId) -> Stored<Vec<Connection>> {
-        self.readers.read(move |db| connections::allowed_by(db, person)).await
+        self.readers.read(async move |db| connections::allowed_by(db, person).await).await
     }
 
     async fn standing(
@@ -192,84 +183,84 @@ impl Store for Sqlite {
         customer: CustomerId,
         user: UserId,
     ) -> Stored<Standing> {
-        self.readers.snapshot(move |db| reads::standing(db, family, connection, app, customer, user)).await
+        self.readers.snapshot(async move |db| reads::standing(db, family, connection, app, customer, user).await).await
     }
 
     async fn families(&self, connection: ConnectionId) -> Stored<Vec<Family>> {
-        self.readers.snapshot(move |db| families::of(db, connection)).await
+        self.readers.snapshot(async move |db| families::of(db, connection).await).await
     }
 
     async fn first_person(&self, customer: CustomerId, role: Role) -> Stored<Option<Person>> {
-        self.readers.snapshot(move |db| people::first(db, customer, role)).await
+        self.readers.snapshot(async move |db| people::first(db, customer, role).await).await
     }
 
     async fn logo(&self, app: AppId) -> Stored<Option<Logo>> {
-        self.readers.read(move |db| apps::logo(db, app)).await
+        self.readers.read(async move |db| apps::logo(db, app).await).await
     }
 
     async fn consumer(&self, key: &str) -> Stored<Option<ConsumerStanding>> {
         let key = key.to_owned();
-        self.readers.read(move |db| legacy::consumer(db, &key)).await
+        self.readers.read(async move |db| legacy::consumer(db, &key).await).await
     }
 
     async fn consumer_by_id(&self, id: ConsumerId) -> Stored<Option<ConsumerStanding>> {
-        self.readers.read(move |db| legacy::consumer_by_id(db, id)).await
+        self.readers.read(async move |db| legacy::consumer_by_id(db, id).await).await
     }
 
     async fn has_consumer(&self, customer: CustomerId) -> Stored<bool> {
-        self.readers.read(move |db| legacy::has_consumer(db, customer)).await
+        self.readers.read(async move |db| legacy::has_consumer(db, customer).await).await
     }
 
     async fn consumer_token(&self, digest: [u8; 32]) -> Stored<Option<ConsumerToken>> {
-        self.readers.read(move |db| legacy::consumer_token(db, &digest)).await
+        self.readers.read(async move |db| legacy::consumer_token(db, &digest).await).await
     }
 
     async fn temporary(&self, digest: [u8; 32]) -> Stored<Option<Temporary>> {
-        self.readers.read(move |db| legacy::temporary(db, &digest)).await
+        self.readers.read(async move |db| legacy::temporary(db, &digest).await).await
     }
 
     async fn exchanged(&self, app: AppId, consumer: ConsumerId) -> Stored<Option<Exchanged>> {
-        self.readers.read(move |db| exchange::exchanged(db, app, consumer)).await
+        self.readers.read(async move |db| exchange::exchanged(db, app, consumer).await).await
     }
 
     async fn legacy(&self, since_day: i64, page: Page<ConsumerId>) -> Stored<Vec<LegacyLine>> {
-        self.readers.read(move |db| legacy::report(db, since_day, page)).await
+        self.readers.read(async move |db| legacy::report(db, since_day, page).await).await
     }
 
     async fn api_key(&self, digest: [u8; 32]) -> Stored<Option<ApiKey>> {
-        self.readers.read(move |db| accounts::api_key(db, &digest)).await
+        self.readers.read(async move |db| accounts::api_key(db, &digest).await).await
     }
 
     async fn api_key_by_id(&self, id: ApiKeyId) -> Stored<Option<ApiKey>> {
-        self.readers.read(move |db| accounts::api_key_by_id(db, id)).await
+        self.readers.read(async move |db| accounts::api_key_by_id(db, id).await).await
     }
 
     async fn account(&self, customer: CustomerId) -> Stored<Option<Account>> {
-        self.readers.read(move |db| accounts::account(db, customer)).await
+        self.readers.read(async move |db| accounts::account(db, customer).await).await
     }
 
     async fn account_by_external(&self, id: &str) -> Stored<Option<Account>> {
         let id = id.to_owned();
-        self.readers.read(move |db| accounts::by_external(db, &id)).await
+        self.readers.read(async move |db| accounts::by_external(db, &id).await).await
     }
 
     async fn accounts(&self, app: AppId, page: Page<CustomerId>) -> Stored<Vec<Account>> {
-        self.readers.read(move |db| accounts::page(db, app, page)).await
+        self.readers.read(async move |db| accounts::page(db, app, page).await).await
     }
 
     async fn connection_of(&self, app: AppId, subject: SubjectKey) -> Stored<Option<Connection>> {
-        self.readers.read(move |db| connections::of(db, app, subject)).await
+        self.readers.read(async move |db| connections::of(db, app, subject).await).await
     }
 
     async fn counts(&self) -> Stored<Vec<(&'static str, u64)>> {
-        self.readers.snapshot(reads::counts).await
+        self.readers.snapshot(async |db| reads::counts(db).await).await
     }
 
     async fn audit_check(&self) -> Stored<Result<u64, String>> {
-        self.readers.snapshot(reads::audit_check).await
+        self.readers.snapshot(async |db| reads::audit_check(db).await).await
     }
 
     async fn audit_tail(&self, limit: u32) -> Stored<Vec<AuditRow>> {
-        self.readers.read(move |db| reads::audit_tail(db, limit)).await
+        self.readers.read(async move |db| reads::audit_tail(db, limit).await).await
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use causeway_protocol::ConsumerId;
 use causeway_protocol::legacy::LegacyLine;
 
+use super::open;
 use super::readers::Readers;
-use super::{legacy, open};
+use crate::sql::legacy;
 use crate::{OpenError, Page, Stored};
 
 /// See the module.
@@ -28,6 +29,6 @@ impl ReadOnly {
 
     /// As [`crate::Store::legacy`].
     pub async fn legacy(&self, since_day: i64, page: Page<ConsumerId>) -> Stored<Vec<LegacyLine>> {
-        self.readers.read(move |db| legacy::report(db, since_day, page)).await
+        self.readers.read(async move |db| legacy::report(db, since_day, page).await).await
     }
 }

@@ -14,9 +14,11 @@ use rusqlite::wal::CheckpointMode;
 use tokio::sync::oneshot;
 
 use super::Options;
-use super::apply::{SWEEP_START, apply, is_one_statement};
+use super::advance::advance;
+use super::db::at_once;
 use super::open::PAGE;
-use super::txn::Head;
+use crate::sql::db::Sql;
+use crate::sql::{self, Head, SWEEP_START};
 use crate::{StoreError, Stored};
 
 /// The log is copied into the file when it holds this many pages (16 MiB), …
@@ -46,7 +48,7 @@ impl Writer {
             Ok(())
         };
         db.wal_hook(Some(hook)).map_err(|error| error.to_string())?;
-        let head = Head::load(&db).map_err(|error| error.to_string())?;
+        let head = at_once(Head::load(&mut db)).map_err(|error| error.to_string())?;
         let (queue, jobs) = sync_channel(options.queue);
         let mut thread = Thread {
             db,
@@ -144,7 +146,7 @@ impl Thread {
                 results.push(self.apply_all(&job.changes)?);
             }
             if self.head != before {
-                self.head.save(&self.db)?;
+                at_once(self.head.save(&mut self.db))?;
             }
             self.execute("COMMIT")
         });
@@ -162,14 +164,13 @@ impl Thread {
     }
 
     /// One job within the transaction. The outer error is the whole transaction's, the inner one this job's.
-    fn apply_all(&mut self, changes: &[Change]) -> rusqlite::Result<Stored<Vec<Outcome>>> {
+    fn apply_all(&mut self, changes: &[Change]) -> Sql<Stored<Vec<Outcome>>> {
         let before = self.head;
         let guarded = !matches!(changes, [change] if is_one_statement(change));
         if guarded {
             self.execute("SAVEPOINT change")?;
         }
-        let outcomes: rusqlite::Result<Vec<Outcome>> =
-            changes.iter().map(|change| apply(&self.db, &mut self.head, &mut self.sweep_cursor, change)).collect();
+        let outcomes: Sql<Vec<Outcome>> = changes.iter().map(|change| self.apply(change)).collect();
         match outcomes {
             Ok(outcomes) => {
                 if guarded {
@@ -188,6 +189,13 @@ impl Thread {
                 }
                 Ok(Err(StoreError::Failed(error.to_string())))
             }
+        }
+    }
+
+    fn apply(&mut self, change: &Change) -> Sql<Outcome> {
+        match change {
+            Change::MoveFamily(change) => advance(&self.db, self.head.position, change),
+            shared => at_once(sql::apply(&mut self.db, &mut self.head, &mut self.sweep_cursor, shared)),
         }
     }
 
@@ -223,7 +231,17 @@ impl Thread {
         self.checkpoint_at = held.max(self.checkpoint_at).saturating_add(again_after);
     }
 
-    fn execute(&self, sql: &'static str) -> rusqlite::Result<()> {
-        self.db.prepare_cached(sql)?.execute([]).map(|_| ())
+    fn execute(&self, sql: &'static str) -> Sql<()> {
+        self.db.prepare_cached(sql)?.execute([])?;
+        Ok(())
     }
+}
+
+/// Whether a change is one statement, which SQLite undoes by itself when it fails; all others need a savepoint.
+fn is_one_statement(change: &Change) -> bool {
+    use Change::{EndSession, MarkSeed, MoveFamily, RaiseAccessLife, SpendOnce, TouchSession};
+    matches!(
+        change,
+        MoveFamily(_) | TouchSession { .. } | EndSession(_) | SpendOnce { .. } | MarkSeed(_) | RaiseAccessLife(_)
+    )
 }

@@ -17,8 +17,9 @@ pub(crate) async fn api_keys<S: Store>(world: World<S>) {
     let read = async |n: u8| world.store.api_key([n; 32]).await.expect("read");
     assert_eq!(read(1).await, None);
     let customers = api_key(1, Some(world.customer), None);
-    assert!(put(customers.clone()).await.feed.is_empty(), "a new one is nobody's news");
+    let made = put(customers.clone()).await;
     let id = read(1).await.expect("stands").id;
+    assert_eq!(events(&made), [(id.into(), FeedEvent::Changed)], "every node holds every key");
     assert_eq!(read(1).await, Some(ApiKey { id, ..customers.clone() }));
     put(api_key(2, None, Some(world.app))).await;
     let other = read(2).await.expect("stands");
@@ -38,8 +39,11 @@ pub(crate) async fn api_keys<S: Store>(world: World<S>) {
     world.stale(switch(id, true)).await;
     world.stale(switch(ApiKeyId(99), false)).await;
     let made_off = ApiKey { active: false, ..api_key(3, None, Some(world.app)) };
-    assert_eq!(events(&put(made_off).await).len(), 1, "one that comes switched off is news");
+    let made = events(&put(made_off).await);
+    let id = read(3).await.expect("stands").id;
+    assert_eq!(made, [(id.into(), FeedEvent::Off), (id.into(), FeedEvent::Changed)]);
     assert_eq!(world.count("api_keys").await, 3);
+    assert_eq!(world.store.boot().await.expect("boot").api_keys.last(), read(3).await.as_ref());
 }
 
 pub(crate) async fn orc_02_accounts<S: Store>(world: World<S>) {

@@ -20,6 +20,7 @@ pub(crate) async fn all<S: Store, F: Future<Output = World<S>>>(world: impl Fn()
     families::advance(world().await).await;
     families::advance_stale(world().await).await;
     families::repudiate(world().await).await;
+    families::cut_token(world().await).await;
     families::cut(world().await).await;
     families::standing(world().await).await;
     families::lists(world().await).await;

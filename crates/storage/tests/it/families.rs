@@ -3,7 +3,7 @@
 use causeway_protocol::change::{Decide, Standing};
 use causeway_protocol::records::{Connection, Decision, Family, FamilyDigest, FeedEvent, RetryDigest, SubjectKey};
 use causeway_protocol::time::Seconds;
-use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, Position, Row, ScopeSet, Subject, UserId};
+use causeway_protocol::{AppId, Change, ConnectionId, CustomerId, FamilyId, Position, Row, ScopeSet, Subject, UserId};
 use causeway_storage::{Page, Store};
 
 use crate::fixture::{ABSOLUTE, IDLE, NOW, World, act, digest, family, family_id};
@@ -320,6 +320,18 @@ pub(crate) async fn repudiate<S: Store>(world: World<S>) {
     world.stale(repudiate(2)).await;
     let head = applied.position;
     world.stale(Change::MoveFamily(world.refresh(1, 0, connection, head))).await;
+}
+
+pub(crate) async fn cut_token<S: Store>(world: World<S>) {
+    let (token, other) = (FamilyId::lone(7), FamilyId::lone(8));
+    let cut = |family| Change::CutToken { family, act: act("token.revoked") };
+    let applied = world.applied(cut(token)).await;
+    assert_eq!(events(&applied), [(token.into(), FeedEvent::CutAll)]);
+    assert_eq!(applied.feed[0].at, NOW);
+    world.stale(cut(token)).await;
+    assert_eq!(events(&world.applied(cut(other)).await), [(other.into(), FeedEvent::CutAll)]);
+    let cuts = world.store.boot().await.expect("read").cuts;
+    assert!([token, other].iter().all(|one| cuts.iter().any(|(subject, _)| *subject == (*one).into())), "{cuts:?}");
 }
 
 pub(crate) async fn cut<S: Store>(world: World<S>) {

@@ -9,8 +9,8 @@ use causeway_protocol::records::{App, AppStatus, Decision, FamilyDigest, Members
 use causeway_protocol::secret::PasswordHash;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{
-    ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, Outcome, Position, ScopeSet, SiteId, Subject,
-    UnixTime, UserId,
+    ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, ScopeSet, SiteId,
+    Subject, UnixTime, UserId,
 };
 use causeway_storage::{Engine, Model, Page, Sqlite, Store};
 
@@ -79,6 +79,10 @@ impl Driver {
                 let subject = self.subject();
                 let active = self.random.below(4) > 0;
                 ("Switch", Change::Switch { subject, active, act: self.act("switched") })
+            }
+            23 if self.random.one_in(3) => {
+                let family = FamilyId::lone(self.random.below(12));
+                ("CutToken", Change::CutToken { family, act: self.act("token.revoked") })
             }
             23 => {
                 let family = family_id(self.next.saturating_sub(self.random.below(6) as u32));
@@ -246,6 +250,9 @@ impl Driver {
     }
 }
 
+/// As many kinds of changes as the driver has.
+const KINDS: usize = 37;
+
 /// Everything that can be read, as text.
 async fn everything(store: &Engine, driver: &Driver) -> String {
     let all = Page { after: None, limit: 500 };
@@ -274,9 +281,9 @@ async fn everything(store: &Engine, driver: &Driver) -> String {
     seen
 }
 
-async fn compare(seed: u64, steps: u32, kinds: &mut BTreeMap<&'static str, [u32; 2]>) {
-    let dir = TempDir::new();
-    let sqlite = World::new(Engine::Sqlite(Sqlite::open(&dir.data()).expect("opens"))).await;
+/// Drives an engine and the model alike. How often each kind of change was applied and was stale is added to `kinds`.
+async fn compare(engine: Engine, seed: u64, steps: u32, kinds: &mut BTreeMap<&'static str, [u32; 2]>) {
+    let engine = World::new(engine).await;
     let model = World::new(Engine::Model(Model::default())).await;
     let mut driver = Driver {
         random: Random(seed),
@@ -305,18 +312,18 @@ async fn compare(seed: u64, steps: u32, kinds: &mut BTreeMap<&'static str, [u32;
             let status = driver.random.pick(&[AppStatus::Approved, AppStatus::Pending, AppStatus::Rejected]);
             **app = App { scopes, status, home: driver.random.one_in(2).then_some(CustomerId(1)), ..stands };
         }
-        let outcome = sqlite.apply(change.clone()).await;
+        let outcome = engine.apply(change.clone()).await;
         assert_eq!(outcome, model.apply(change.clone()).await, "seed {seed}, step {step}: {change:?}");
         kinds.entry(kind).or_default()[usize::from(outcome == Outcome::Stale)] += 1;
         driver.learn(&change, &outcome);
-        let seen = everything(&sqlite.store, &driver).await;
+        let seen = everything(&engine.store, &driver).await;
         assert_eq!(seen, everything(&model.store, &driver).await, "seed {seed}, step {step}: {change:?}");
         if step % 8 == 0 {
-            let rest = everything_else(&sqlite.store).await;
+            let rest = everything_else(&engine.store).await;
             assert_eq!(rest, everything_else(&model.store).await, "seed {seed}, step {step}: {change:?}");
         }
     }
-    let audited = sqlite.store.audit_check().await.expect("audit");
+    let audited = engine.store.audit_check().await.expect("audit");
     assert_eq!(audited, model.store.audit_check().await.expect("audit"));
     assert!(audited.is_ok(), "{audited:?}");
 }
@@ -325,12 +332,13 @@ async fn compare(seed: u64, steps: u32, kinds: &mut BTreeMap<&'static str, [u32;
 async fn random_sequences_leave_both_engines_alike() {
     let mut kinds = BTreeMap::new();
     for seed in 1..=4 {
-        compare(seed, 800, &mut kinds).await;
+        let dir = TempDir::new();
+        compare(Engine::Sqlite(Sqlite::open(&dir.data()).expect("opens")), seed, 800, &mut kinds).await;
     }
     for (kind, [applied, stale]) in &kinds {
         println!("{kind:>16} {applied:>5} applied {stale:>5} stale");
     }
-    assert_eq!(kinds.len(), 36, "every change came up");
+    assert_eq!(kinds.len(), KINDS, "every change came up");
     let both_ways = [
         "MoveFamily",
         "CreateFamily",
@@ -354,4 +362,11 @@ async fn random_sequences_leave_both_engines_alike() {
         let [applied, stale] = kinds[kind];
         assert!(applied >= 5 && stale >= 5, "{kind}: {applied} applied, {stale} stale: the driver is blind");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_sequences_leave_postgres_and_the_model_alike() {
+    let mut kinds = BTreeMap::new();
+    compare(Engine::Postgres(crate::postgres::fresh().await), 5, 800, &mut kinds).await;
+    assert_eq!(kinds.len(), KINDS, "every change came up");
 }

@@ -103,11 +103,14 @@ impl Store {
         work: impl FnOnce(&mut Db, &Ground) -> Stored<T> + Send + 'static,
     ) -> Stored<T> {
         let ground = Arc::clone(&self.ground);
-        let task = tokio::task::spawn_blocking(move || {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        // Boxed, so that the machinery of such a task is compiled once and not for each of some sixty kinds of work.
+        let task: Box<dyn FnOnce() + Send> = Box::new(move || {
             let mut db = ground.db.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut db, &ground)
+            let _nobody_waits_any_more = answer.send(work(&mut db, &ground));
         });
-        task.await.unwrap_or(Err(StoreError::Stopping))
+        tokio::task::spawn_blocking(task);
+        answered.await.unwrap_or(Err(StoreError::Stopping))
     }
 }
 

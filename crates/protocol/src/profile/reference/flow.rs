@@ -138,6 +138,14 @@ pub(super) const TOKEN: Section = Section {
             r#""bearer""#,
         ),
         key(
+            "token.client_credentials",
+            "",
+            "`true`: a confidential, approved app that belongs to a customer gets a token of its own for that customer, without a \
+             person and without a refresh token (RFC 6749 4.4). Not where `registration.mode` is `\"self_service\"` for roles \
+             that may not allow apps: they would reach by an app of theirs what they may not allow.",
+            "true",
+        ),
+        key(
             "token.refresh_in_header",
             "",
             "`true`: a refresh may carry its token in `Authorization: Bearer` instead of the body; the body wins.",

@@ -53,6 +53,14 @@ const AUTHORIZE_AND_TOKEN: &[Mistake] = &[
     ),
     (
         "[policy]",
+        "[registration]\nmode = \"self_service\"\nregistrars = [\"customer_admin\", \"member\"]\n[token]\n\
+         client_credentials = true\n[policy]",
+        "true",
+        "`token.client_credentials` contradicts: `registration.registrars` has \"member\", who may not allow apps \
+         (`policy.approvers`), but would get tokens for the whole customer by an app of their own",
+    ),
+    (
+        "[policy]",
         "[token]\nreply = [\"access_token\", \"refresh_token\"]\ntoken_type = \"bearer\"\n[policy]",
         "\"bearer\"",
         "`token.token_type` means nothing: no reply has \"token_type\"",

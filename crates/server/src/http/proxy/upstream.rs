@@ -28,8 +28,9 @@ use causeway_guard::{Denied, Pass};
 use causeway_protocol::Reason;
 
 use super::{Content, Limits, fault_of_the_body, hygiene};
+use crate::http::front::Front;
 use crate::http::headers::{X_REQUEST_ID, request_id, source};
-use crate::shared::Shared;
+
 
 /// Connections kept open between requests.
 const IDLE_CONNECTIONS: usize = 256;
@@ -92,7 +93,7 @@ impl Upstream {
     /// Sends the call on and hands the answer back as it comes.
     pub(super) async fn forward(
         &self,
-        edge: &Shared,
+        edge: &impl Front,
         pass: &Pass,
         parts: Parts,
         content: Content,
@@ -161,10 +162,10 @@ fn due(began: Instant, sent: u64, now: Instant, limit: Duration) -> Instant {
 }
 
 impl Base {
-    fn request(&self, edge: &Shared, pass: &Pass, parts: Parts, body: Body) -> Result<Request<Body>, Denied> {
+    fn request(&self, edge: &impl Front, pass: &Pass, parts: Parts, body: Body) -> Result<Request<Body>, Denied> {
         let client = source(&parts).0;
         let id = request_id(&parts);
-        let keys = edge.node.profile.api_keys.as_ref();
+        let keys = edge.profile().api_keys.as_ref();
         let target = hygiene::target(&parts.uri, keys);
         let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
         let uri = uri.path_and_query(format!("{}{target}", self.path)).build();
@@ -174,8 +175,8 @@ impl Base {
         let mut headers = parts.headers;
         hygiene::clean_request(&mut headers);
         hygiene::take_key(&mut headers, keys);
-        headers.extend(pass.identity(&edge.node.held.scopes()));
-        let (proto, host) = edge.node.origins.api.split_once("://").unwrap_or_default();
+        headers.extend(pass.identity(&edge.held().scopes()));
+        let (proto, host) = edge.api_origin().split_once("://").unwrap_or_default();
         let ours = [(X_FORWARDED_FOR, client.to_string()), (X_FORWARDED_PROTO, proto.to_owned())];
         let more = [(X_FORWARDED_HOST, host.to_owned()), (X_REQUEST_ID, id)];
         for (name, text) in ours.into_iter().chain(more) {

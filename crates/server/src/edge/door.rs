@@ -1,0 +1,128 @@
+//! What an edge may ask a node, behind a key of its own on the admin listener: the stream, a customer, a verdict on a
+//! signed call; and what it reports. Nothing here changes who may do what.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use causeway_guard::MAX_SITE_BODY;
+use causeway_guard::remote::wire::{Judged, MAX_REPORT, Report, Signed, Verdict, WireCustomer, scopes};
+use causeway_guard::{Credential, Identified};
+use causeway_protocol::legacy::LegacyUse;
+use causeway_protocol::params::Params;
+use causeway_protocol::{Change, ConnectionId, ConsumerId, CustomerId, Position, Reason, Refusal, UnixTime};
+use causeway_storage::Store;
+use http::request::Parts;
+use http::{Method, Request};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::stream;
+use crate::flows;
+use crate::http::front::{Front as _, SignedBy};
+use crate::http::{admin, body, reply};
+use crate::node::refusal_of;
+use crate::shared::{Edge, Shared};
+
+/// The largest body: a form in base64, and a head's worth of everything else.
+const MAX_BODY: usize = MAX_SITE_BODY / 3 * 4 + 64 * 1024;
+
+/// Everything under `/edge/`. Nothing is told, not even what there is, to who does not hold the key.
+pub async fn door(State(edge): State<Edge>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    match answer(&edge, &parts, body).await {
+        Ok(response) => response,
+        Err(refusal) => reply::refused_bearer(&refusal),
+    }
+}
+
+async fn answer(edge: &Edge, parts: &Parts, body: Body) -> Result<Response, Refusal> {
+    if !admin::holds(edge.options.edge_key.as_ref(), &parts.headers)? {
+        return Err(Reason::EdgeKeyWrong.refuse());
+    }
+    let path = parts.uri.path().strip_prefix("/edge/").unwrap_or_default();
+    match (&parts.method, path) {
+        (&Method::GET, "stream") => {
+            let seat = edge.edges.seat().ok_or_else(|| Reason::EdgesTooMany.refuse())?;
+            Ok(reply::stream(stream::begin(edge.clone(), after(parts)?, seat)))
+        }
+        (&Method::GET, path) if path.starts_with("customers/") => {
+            let id = path["customers/".len()..].parse().map_err(|_| Reason::NoSuchPage.refuse())?;
+            let found = edge.node.store.customer(CustomerId(id)).await.map_err(refusal_of)?;
+            Ok(reply::json(json!(found.as_ref().map(WireCustomer::from)).to_string()))
+        }
+        (&Method::POST, "judge") => Ok(reply::json(json!(judge(edge, read(parts, body).await?).await?).to_string())),
+        (&Method::POST, "report") => {
+            take(edge, read(parts, body).await?).await?;
+            Ok(reply::json(json!({}).to_string()))
+        }
+        _ => Err(Reason::NoSuchPage.refuse()),
+    }
+}
+
+/// Where the edge stands.
+fn after(parts: &Parts) -> Result<Option<Position>, Refusal> {
+    let query = Params::form(parts.uri.query().unwrap_or_default().as_bytes())?;
+    let Some(text) = query.get("after")? else { return Ok(None) };
+    text.parse().map(|position| Some(Position(position))).map_err(|_| Reason::ParameterMalformed.about("after"))
+}
+
+async fn read<T: DeserializeOwned>(parts: &Parts, body: Body) -> Result<T, Refusal> {
+    let bytes = body::collect(&parts.headers, body, MAX_BODY).await?;
+    // The parser's own words may repeat what was sent.
+    serde_json::from_slice(&bytes).map_err(|_| Reason::AdminBodyMalformed.about("an edge's question"))
+}
+
+/// Who signed a call by OAuth 1.0 (SECURITY O1-*): an edge has no consumer's secret.
+async fn judge(edge: &Shared, asked: Signed) -> Result<Judged, Refusal> {
+    let Some(rules) = &edge.node.profile.oauth1 else {
+        return Ok(Judged { ends_at: None, verdict: Verdict::Unsigned });
+    };
+    let form = asked.form.map(|form| STANDARD.decode(form)).transpose();
+    let form = form.map_err(|_| Reason::AdminBodyMalformed.about("form"))?;
+    let signed = flows::oauth1::Signed {
+        method: &asked.method,
+        path: &asked.path,
+        query: asked.query.as_deref(),
+        authorization: asked.authorization.as_deref(),
+        form: form.as_deref(),
+    };
+    Ok(match edge.signed(rules, &signed).await {
+        Ok(by) => good(by),
+        Err(denied) => {
+            let verdict = Verdict::Refused { number: denied.reason.number(), detail: denied.detail };
+            Judged { ends_at: rules.ends_at.map(|at| at.0), verdict }
+        }
+    })
+}
+
+fn good(by: SignedBy) -> Judged {
+    let Some((Identified { credential: Credential::Consumer(consumer), customer, user, scopes: set }, ends_at)) = by
+    else {
+        return Judged { ends_at: None, verdict: Verdict::Unsigned };
+    };
+    let verdict = Verdict::Good { consumer: consumer.0, customer: customer.0, user: user.0, scopes: scopes(set) };
+    Judged { ends_at: ends_at.map(|at| at.0), verdict }
+}
+
+/// What happened at an edge. It can say when something was used, no later than now, and nothing else.
+async fn take(edge: &Shared, report: Report) -> Result<(), Refusal> {
+    let now = edge.node.now();
+    for (connection, at) in report.used.into_iter().take(MAX_REPORT) {
+        edge.last_used.seen(ConnectionId(connection), UnixTime(at).min(now));
+    }
+    let signed = report.signed.into_iter().take(MAX_REPORT).filter(|(_, _, route, ..)| route.len() <= 256);
+    let line = |(consumer, day, route, calls, last_at)| LegacyUse {
+        consumer: ConsumerId(consumer),
+        day,
+        route,
+        calls,
+        last_at: UnixTime(last_at).min(now),
+    };
+    let signed: Vec<LegacyUse> = signed.map(line).collect();
+    if signed.is_empty() {
+        return Ok(());
+    }
+    edge.node.apply(Change::RecordLegacy(signed)).await.map(drop)
+}

@@ -1,0 +1,170 @@
+//! Envoy's `ext_authz` over gRPC (`envoy.service.auth.v3.Authorization/Check`), HTTP/2 without TLS, on a listener of its own:
+//! for proxies on the same machine and those that are trusted. It says what `/guard/check` says.
+//!
+//! Messages are `message`, gRPC is `grpc`, and what one means for the other is `check`'s business.
+
+mod check;
+mod grpc;
+mod message;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use causeway_guard::MAX_SITE_BODY;
+use causeway_protocol::Reason;
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use prost::Message as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::front::Front;
+use super::headers::X_REQUEST_ID;
+use super::listen::stopped;
+use super::{forward_auth, log};
+use check::Asked;
+use grpc::Code;
+
+/// The one method.
+const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+
+/// The largest message: a body in which a site may stand, and headers.
+const MAX_MESSAGE: usize = MAX_SITE_BODY + 128 * 1024;
+/// Calls at once on a connection; a proxy holds a few connections.
+const MAX_STREAMS: u32 = 1_024;
+/// Until a message has to be there.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a silent connection is asked whether anybody is there, and how long it may take to answer.
+const KEEP_ALIVE: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(10)];
+
+/// A bound socket, and who answers there: a node, or a guard at the edge.
+pub struct Authz<F> {
+    /// Bound already.
+    pub socket: TcpListener,
+    /// Who answers.
+    pub edge: Arc<F>,
+    /// Connections at once.
+    pub connections: usize,
+    /// How long calls may take once the process is asked to stop.
+    pub drain: Duration,
+}
+
+impl<F: Front> Authz<F> {
+    /// Serves until `stop` says true, then answers what is under way.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let seats = Arc::new(Semaphore::new(self.connections));
+        let for_connections = stop.clone();
+        loop {
+            tokio::select! {
+                () = self.accept(&seats, &for_connections) => {}
+                () = stopped(&mut stop) => break,
+            }
+        }
+        drop(self.socket);
+        let all = u32::try_from(self.connections).unwrap_or(u32::MAX);
+        if tokio::time::timeout(self.drain, seats.acquire_many(all)).await.is_err() {
+            tracing::warn!("proxies still asked at the end, and their connections were closed");
+        }
+    }
+
+    async fn accept(&self, seats: &Arc<Semaphore>, stop: &watch::Receiver<bool>) {
+        let Ok(seat) = seats.clone().acquire_owned().await else { return };
+        match self.socket.accept().await {
+            Ok((stream, peer)) if is_trusted(self.edge.as_ref(), peer.ip()) => {
+                tokio::spawn(serve(self.edge.clone(), stream, peer, stop.clone(), seat));
+            }
+            Ok(_stranger) => {
+                self.edge.metrics().shed.inc();
+            }
+            Err(error) => {
+                // Out of descriptors, or the proxy was gone already: neither is a reason to stop.
+                tracing::debug!(%error, "accept");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+}
+
+/// Who may ask: somebody on this machine, a trusted proxy, and who may ask the guard elsewhere.
+fn is_trusted(edge: &impl Front, address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || edge.proxies().trusts(address) || edge.askers().trusts(address)
+}
+
+async fn serve<F: Front>(
+    edge: Arc<F>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    mut stop: watch::Receiver<bool>,
+    _seat: OwnedSemaphorePermit,
+) {
+    let _best_effort = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let edge = edge.clone();
+        async move { Ok::<_, std::convert::Infallible>(answer(edge.as_ref(), peer, request).await) }
+    });
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let [interval, timeout] = KEEP_ALIVE;
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(16 * 1024)
+        .keep_alive_interval(interval)
+        .keep_alive_timeout(timeout);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "a proxy's connection");
+    }
+}
+
+async fn answer(edge: &impl Front, peer: SocketAddr, request: Request<Incoming>) -> grpc::Reply {
+    let (parts, body) = request.into_parts();
+    if parts.method != Method::POST || parts.uri.path() != CHECK || !grpc::is_grpc(&parts.headers) {
+        return grpc::failed(Code::Unimplemented);
+    }
+    let read = tokio::time::timeout(PATIENCE, grpc::message(body, MAX_MESSAGE));
+    let message = match read.await {
+        Ok(Ok(message)) => message,
+        Ok(Err(code)) => return grpc::failed(code),
+        Err(_) => return grpc::failed(Code::DeadlineExceeded),
+    };
+    // Anything but a good answer is a no for Envoy.
+    let Ok(asked) = message::CheckRequest::decode(message) else { return grpc::failed(Code::InvalidArgument) };
+    let Some(asked) = Asked::of(asked) else { return grpc::failed(Code::InvalidArgument) };
+    let began = edge.monotonic_nanos();
+    let none = http::HeaderMap::new();
+    let caller = asked.as_ref().map_or(&none, |asked| &asked.headers);
+    let id = log::request_id(edge.entropy(), caller, true);
+    let question = asked.as_ref().map_err(Clone::clone).and_then(Asked::question);
+    let mut judged = forward_auth::judge(edge, question).await;
+    if !judged.status().is_success() {
+        judged.headers_mut().extend(HeaderValue::try_from(&id.0).ok().map(|id| (X_REQUEST_ID, id)));
+    }
+    note(edge, peer, id.as_str(), &judged, began);
+    grpc::reply(&check::answer(&judged, caller, edge.profile().api_keys.as_ref()))
+}
+
+/// The log line and the counters, as for a question by HTTP.
+fn note(edge: &impl Front, peer: SocketAddr, id: &str, judged: &Response<Bytes>, began: u64) {
+    let refused = judged.extensions().get::<Reason>().copied();
+    let status = judged.status().as_u16();
+    edge.metrics().request(log::GUARD_CHECK, status);
+    if let Some(reason) = refused {
+        edge.metrics().refusal(reason);
+    }
+    let micros = edge.monotonic_nanos().saturating_sub(began) / 1000;
+    let (method, path, endpoint, source) = ("POST", CHECK, log::GUARD_CHECK, peer.ip());
+    log::write(&log::Line { method, path, endpoint, status, micros, id, source, refused, prefixes: &[] });
+}

@@ -1,0 +1,185 @@
+//! A running guard at the edge in front of an API that echoes, and a door between it and the nodes that can be shut.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use causeway_protocol::Change;
+use causeway_protocol::profile::Profile;
+use causeway_protocol::records::Act;
+use causeway_protocol::secret::Secret;
+use causeway_server::edge::process::{Process, Settings};
+use causeway_server::legacy_secrets::digest;
+use causeway_storage::Store;
+use causeway_testkit::clock::{Chance, Clock};
+use causeway_testkit::platform::Builder;
+use causeway_testkit::{Call, Platform, Response};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::proxy::backend::Backend;
+
+/// The nodes' edge key.
+pub(crate) const EDGE_KEY: &str = "edge-key-of-the-tests-0123456789";
+/// A call of the customer "4100".
+pub(crate) const LEADS: &str = "/v1/leads?site_id=2101";
+
+/// Gives a node its edge key.
+pub(crate) fn node_key(settings: &mut causeway_server::platform::Settings) {
+    settings.edge_key = Some(Secret::new(EDGE_KEY));
+}
+
+/// A node that takes edges; without budgets, since the test's clock stands.
+pub(crate) fn builder() -> Builder {
+    Builder::new().profile(|profile| profile.api.budgets.clear()).tune(node_key)
+}
+
+/// A running guard.
+pub(crate) struct Edge {
+    /// Its time, apart from the node's.
+    pub(crate) clock: Arc<Clock>,
+    process: Process,
+    _backend: Backend,
+    host: String,
+}
+
+impl Edge {
+    /// It has heard everything that this node knows.
+    pub(crate) async fn of(platform: &Platform) -> Self {
+        let edge = Self::with_key(platform, EDGE_KEY).await;
+        edge.caught_up(platform).await;
+        edge
+    }
+
+    /// The same, through a door.
+    pub(crate) async fn at_door(platform: &Platform, door: &Door) -> Self {
+        let node = format!("http://{}", door.address);
+        let edge = Self::start(platform.profile().clone(), node, EDGE_KEY, platform).await;
+        edge.caught_up(platform).await;
+        edge
+    }
+
+    /// Started, and not waited for.
+    pub(crate) async fn with_key(platform: &Platform, key: &str) -> Self {
+        Self::start(platform.profile().clone(), format!("http://{}", platform.admin_address()), key, platform).await
+    }
+
+    /// With this profile, listening to this node; its clock begins where the platform's is.
+    pub(crate) async fn start(profile: Profile, node: String, key: &str, platform: &Platform) -> Self {
+        let backend = Backend::echo().await;
+        let clock = Arc::new(Clock::at(platform.clock.now()));
+        let mut settings = Settings::new(profile, vec![node], Secret::new(key), backend.url());
+        settings.admin_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        settings.api_url = Some(platform.api().to_owned());
+        settings.clock = clock.clone();
+        settings.entropy = Arc::new(Chance::seeded(7));
+        let process = Process::start(settings).await.expect("the guard starts");
+        let host = platform.api().trim_start_matches("http://").to_owned();
+        Self { clock, process, _backend: backend, host }
+    }
+
+    /// Sends to it, by the name that callers know.
+    pub(crate) async fn at(&self, call: Call) -> Response {
+        self.as_it_is(call.host(&self.host)).await
+    }
+
+    /// Sends to it.
+    pub(crate) async fn as_it_is(&self, call: Call) -> Response {
+        call.send(self.process.address()).await
+    }
+
+    /// Sends to its own listener.
+    pub(crate) async fn at_admin(&self, call: Call) -> Response {
+        call.send(self.process.admin_address().expect("it has one")).await
+    }
+
+    /// A call with a token.
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Response {
+        self.at(Call::get(path).bearer(token)).await
+    }
+
+    /// Waits until it has heard everything that the node knows now.
+    pub(crate) async fn caught_up(&self, platform: &Platform) {
+        let (remote, head) = (&self.process.outpost().remote, platform.edge.node.held.head());
+        while causeway_guard::Authority::held(remote.as_ref()).head() < head || remote.beats() == 0 {
+            remote.beats_after(remote.beats()).await;
+        }
+    }
+
+    /// Waits for so many more signs of life.
+    pub(crate) async fn beats(&self, more: u64) {
+        let remote = &self.process.outpost().remote;
+        remote.beats_after(remote.beats() + more - 1).await;
+    }
+
+    /// Waits until it does not judge.
+    pub(crate) async fn stale(&self) {
+        while self.process.outpost().remote.is_fresh() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What opens tokens there.
+    pub(crate) fn keys(&self) -> Arc<causeway_protocol::access_keys::AccessKeys> {
+        causeway_guard::Authority::keys(self.process.outpost().remote.as_ref())
+    }
+
+    /// Stops it; what it noted is reported.
+    pub(crate) async fn stop(self) {
+        self.process.stop().await;
+    }
+}
+
+/// A way to a node that can be shut, and be led to another.
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
+    to: watch::Sender<Option<SocketAddr>>,
+    task: JoinHandle<()>,
+}
+
+impl Door {
+    pub(crate) async fn to(node: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (to, leads) = watch::channel(Some(node));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(pass(stream, leads.clone()));
+            }
+        });
+        Self { address, to, task }
+    }
+
+    /// Whoever is on the way is cut off.
+    pub(crate) fn shut(&self) {
+        self.to.send_replace(None);
+    }
+
+    pub(crate) fn leads_to(&self, node: SocketAddr) {
+        self.to.send_replace(Some(node));
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn pass(mut stream: TcpStream, mut leads: watch::Receiver<Option<SocketAddr>>) {
+    let Some(node) = *leads.borrow_and_update() else { return };
+    let Ok(mut there) = TcpStream::connect(node).await else { return };
+    tokio::select! {
+        _ended = copy_bidirectional(&mut stream, &mut there) => {}
+        _shut = leads.changed() => {}
+    }
+}
+
+/// Switches an API key off.
+pub(crate) async fn switch_off(platform: &Platform, key: &str) {
+    let node = &platform.edge.node;
+    let found = node.store.api_key(digest(key)).await.unwrap().expect("the seed's");
+    let act = Act { at: node.now(), actor: "test".into(), verb: "off", subject: None, detail: String::new() };
+    platform.apply(Change::Switch { subject: found.id.into(), active: false, act }).await;
+}
