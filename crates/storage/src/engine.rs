@@ -13,6 +13,7 @@ use causeway_protocol::{ApiKeyId, AppId, Change, ConnectionId, ConsumerId, Custo
 use crate::{AuditRow, Boot, Model, Page, Postgres, Sqlite, Store, Stored, Tail};
 
 /// A store of any kind.
+#[allow(clippy::large_enum_variant, reason = "there is one a process")]
 pub enum Engine {
     /// One file on this machine.
     Sqlite(Sqlite),

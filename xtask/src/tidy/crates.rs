@@ -48,7 +48,8 @@ const WALLS: &[Wall] = &[
     Wall {
         name: "causeway-guard",
         may: &["causeway-protocol"],
-        never: &["causeway-storage", "rusqlite", "axum", "askama", "rustls"],
+        // hyper and rustls only with the feature `remote`: the stream of a node elsewhere.
+        never: &["causeway-storage", "rusqlite", "axum", "askama"],
     },
     Wall {
         name: "causeway-vault",

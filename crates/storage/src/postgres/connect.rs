@@ -62,10 +62,10 @@ where
 {
     while let Some(message) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
         match (message, &heard) {
-            (Ok(AsyncMessage::Notification(note)), Some(heard)) => {
-                if note.process_id() != heard.own.load(Ordering::Relaxed) {
-                    heard.news.notify_one();
-                }
+            (Ok(AsyncMessage::Notification(note)), Some(heard))
+                if note.process_id() != heard.own.load(Ordering::Relaxed) =>
+            {
+                heard.news.notify_one();
             }
             (Err(error), _) => {
                 tracing::debug!(error = causes(&error), "a connection to the database ended");
