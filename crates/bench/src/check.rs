@@ -22,11 +22,12 @@ const RACE_WINDOW: Micros = 9_000 * MILLI;
 /// More of one kind are only counted.
 const SHOWN: usize = 5;
 
-/// When a family's end was asked for, and when and by whom it was confirmed.
+/// When a family's end was asked for, and when it was confirmed; by whom, if that was a revocation: a node that refuses a replay
+/// may only have read what another did.
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
     asked: Option<Micros>,
-    confirmed: Option<(Micros, u8)>,
+    confirmed: Option<(Micros, Option<u8>)>,
 }
 
 /// The longest acceptance after a confirmed take-back, and how many were looked at.
@@ -97,7 +98,7 @@ fn end(ops: &[&Op]) -> End {
             end.asked = Some(end.asked.map_or(op.sent, |at| at.min(op.sent)));
         }
         if did && end.confirmed.is_none_or(|(at, _)| op.answered < at) {
-            end.confirmed = Some((op.answered, op.node));
+            end.confirmed = Some((op.answered, op.is_revocation().then_some(op.node)));
         }
     }
     end
@@ -143,7 +144,7 @@ impl Checker<'_> {
             Class::Silent => SILENT,
             Class::Calm | Class::Killed => CALM,
         };
-        if at == op.node {
+        if at == Some(op.node) {
             self.say("accepted after its take-back by the node that had confirmed it", op);
         } else if after > promised + MARGIN + self.stalled(confirmed, op.sent) {
             self.say("accepted longer after its take-back than was promised", op);

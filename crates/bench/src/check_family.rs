@@ -37,7 +37,11 @@ pub(crate) fn order(first: u32, ops: &[&Op]) -> Result<(), Op> {
     let (uncertain, certain): (Vec<&Op>, Vec<&Op>) = all.into_iter().partition(|op| op.is_uncertain());
     let mut search = Search { certain, uncertain, seen: HashSet::new(), furthest: 0 };
     let start = State { generation: first, key: 0, moved: 0, dead: false };
-    if search.explain(start) { Ok(()) } else { Err(search.certain[search.furthest.min(search.certain.len() - 1)].clone()) }
+    if search.explain(start) {
+        Ok(())
+    } else {
+        Err(search.certain[search.furthest.min(search.certain.len() - 1)].clone())
+    }
 }
 
 impl Search<'_> {
@@ -194,7 +198,8 @@ mod tests {
     fn a_replay_ends_the_family() {
         let moved = [refresh(0, 1, (0, 1), Said::Moved(1)), refresh(1, 2, (2, 3), Said::Moved(2))];
         let replay = refresh(0, 0, (4, 5), no());
-        let after = |said| is_explained(&[moved[0].clone(), moved[1].clone(), replay.clone(), refresh(2, 3, (6, 7), said)]);
+        let after =
+            |said| is_explained(&[moved[0].clone(), moved[1].clone(), replay.clone(), refresh(2, 3, (6, 7), said)]);
         assert!(after(no()));
         assert!(!after(Said::Moved(3)));
     }

@@ -200,7 +200,7 @@ struct Copied {
 impl Copied {
     fn read(db: &Connection, table: &str, key: &str, value: i64) -> rusqlite::Result<Self> {
         let mut ask = db.prepare(&format!("SELECT * FROM {table} WHERE {key} = ?1 LIMIT 1"))?;
-        let columns: Vec<String> = ask.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = ask.column_names().map(str::to_owned).collect();
         let cells = ask.query_row([value], |row| (0..columns.len()).map(|n| row.get(n)).collect())?;
         let marks = vec!["?"; columns.len()].join(", ");
         Ok(Self { insert: format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", ")), columns, cells })

@@ -152,7 +152,13 @@ impl Asked {
     }
 
     /// Presents a refresh token; under a key unless that is 0.
-    pub async fn refresh(&self, client: &Client, (generation, token): (u32, &str), key: u32, node: usize) -> (Said, Option<Pair>) {
+    pub async fn refresh(
+        &self,
+        client: &Client,
+        (generation, token): (u32, &str),
+        key: u32,
+        node: usize,
+    ) -> (Said, Option<Pair>) {
         let chain = &client.chain;
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "refresh_token")

@@ -19,6 +19,8 @@ use crate::history_asked::{Asked, Client, Pair};
 
 /// Between two acts of a client.
 const PAUSE: (usize, usize) = (15, 60);
+/// Between two take-backs that come whatever else hangs.
+const REAP: Duration = Duration::from_millis(500);
 /// Between two attempts of the same request.
 const AGAIN: Duration = Duration::from_millis(150);
 /// How long a taken-back token is watched on every node.
@@ -66,7 +68,12 @@ enum Left {
 }
 
 /// Runs until `stop` is said; then settles everything. `said` brings lines: `begin CLASS BITS`, `end CLASS BITS`, `stop`.
-pub async fn run(asked: Asked, chains: Vec<Chain>, size: Size, said: UnboundedReceiver<String>) -> Result<(Asked, Value)> {
+pub async fn run(
+    asked: Asked,
+    chains: Vec<Chain>,
+    size: Size,
+    said: UnboundedReceiver<String>,
+) -> Result<(Asked, Value)> {
     let crowd = Rc::new(Crowd {
         asked,
         size,
@@ -88,6 +95,7 @@ pub async fn run(asked: Asked, chains: Vec<Chain>, size: Size, said: UnboundedRe
         clients.spawn_local(Rc::clone(&crowd).serve());
     }
     clients.spawn_local(Rc::clone(&crowd).connect());
+    clients.spawn_local(Rc::clone(&crowd).reap());
     crowd.listen(said).await?;
     crowd.stopping.set(true);
     while let Some(ended) = clients.join_next().await {
@@ -277,6 +285,31 @@ impl Crowd {
         }
         self.watch(client, WATCH).await;
         Left::Ended
+    }
+
+    /// Ends families at a steady pace: while a node is cut off, most clients hang on it, and would end none.
+    async fn reap(self: Rc<Self>) -> Result<()> {
+        let mut watched = JoinSet::new();
+        while !self.stopping.get() {
+            let taken = self.fresh.borrow_mut().pop_front();
+            if let Some(chain) = taken {
+                let mut client = self.asked.client(chain)?;
+                let crowd = Rc::clone(&self);
+                watched.spawn_local(async move {
+                    // Good everywhere before.
+                    for node in 0..crowd.asked.nodes.len() {
+                        crowd.asked.check(&client, (client.generation, &client.chain.access), node).await;
+                    }
+                    match crowd.take_back(&mut client).await {
+                        Left::Ended => crowd.ended.borrow_mut().push(client),
+                        _ => crowd.living.borrow_mut().push(client),
+                    }
+                });
+            }
+            sleep(REAP).await;
+        }
+        while watched.join_next().await.is_some() {}
+        Ok(())
     }
 
     /// Calls with the newest token until every node has refused it for good.

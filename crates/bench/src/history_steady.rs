@@ -152,7 +152,8 @@ impl Steady {
         for (what, micros) in self.done.borrow_mut().iter_mut() {
             micros.sort_unstable();
             let at = |share: f64| f64::from(quantile(micros, share)) / 1000.0;
-            figures[*what] = json!({"requests": micros.len(), "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0)});
+            figures[*what] =
+                json!({"requests": micros.len(), "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0)});
         }
         figures
     }

@@ -15,7 +15,7 @@ pub(crate) enum Command {
     /// A platform.
     Serve(Given),
     /// A guard at the edge.
-    Guard(crate::guard::Options),
+    Guard(Box<crate::guard::Options>),
     /// Look for mistakes.
     Check(Vec<PathBuf>),
     /// Who still calls with OAuth 1.0.
@@ -45,7 +45,7 @@ pub(crate) fn read(line: impl Iterator<Item = OsString>) -> Result<Command, clap
     Ok(match matches.remove_subcommand() {
         Some((name, found)) if name == "demo" => Command::Demo(demo_options(found)),
         Some((name, found)) if name == "serve" => Command::Serve(serve_flags(&found)),
-        Some((name, found)) if name == "guard" => Command::Guard(crate::guard::options(found)),
+        Some((name, found)) if name == "guard" => Command::Guard(Box::new(crate::guard::options(found))),
         Some((name, mut found)) if name == "check" => {
             Command::Check(found.remove_many("file").map(Iterator::collect).unwrap_or_default())
         }

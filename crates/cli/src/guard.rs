@@ -40,6 +40,7 @@ pub(crate) fn command() -> clap::Command {
             flag("api-url", "URL", "The API as callers see it. By default the listener's own address."),
             flag("upstream", "URL", "The platform's own API, to which calls go on."),
             flag("admin-listen", "ADDR", "Where /metrics and /guard/check are served, without a key. Off unless set."),
+            flag("authz-listen", "ADDR", "Where Envoy asks: ext_authz over gRPC, without TLS. Off unless set."),
             file("tls-cert", "Certificate chain in PEM. Read again on SIGHUP."),
             file("tls-key", "Its private key in PEM; others must not be able to read it."),
             flag("trusted-proxy", "CIDR", "Proxies in front: only theirs are forwarding headers and /guard/check.")
@@ -62,6 +63,7 @@ pub(crate) fn options(mut found: ArgMatches) -> Options {
         listen: found.remove_one("listen"),
         api_url: found.remove_one("api-url"),
         admin_listen: found.remove_one("admin-listen"),
+        authz_listen: found.remove_one("authz-listen"),
         upstream: found.remove_one("upstream"),
         tls_cert: found.remove_one("tls-cert"),
         tls_key: found.remove_one("tls-key"),
@@ -84,10 +86,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let process = Process::start(settings).await.map_err(Failure::Problems)?;
     let at = |address: std::net::SocketAddr| format!("{scheme}://{address}");
     let (url, admin_url) = (at(process.address()), process.admin_address().map(at));
+    let authz_url = process.authz_address().map(|address| format!("http://{address}"));
     if let Some(path) = describe.as_deref() {
-        write(path, &json!({"version": 1, "guard": {"platform": platform, "url": url, "admin_url": admin_url}}))?;
+        let guard = json!({"platform": platform, "url": url, "admin_url": admin_url, "authz_url": authz_url});
+        write(path, &json!({"version": 1, "guard": guard}))?;
     }
-    tracing::info!(platform, url, admin_url, "listening");
+    tracing::info!(platform, url, admin_url, authz_url, "listening");
     while signals.next().await == Asked::Reload {
         match process.reload_tls() {
             Ok(()) => tracing::info!("certificate and key were read again"),

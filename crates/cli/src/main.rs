@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Demo(options) => run(demo::run(options)),
         Command::Serve(flags) => run(serve::run(flags)),
-        Command::Guard(options) => run(guard::run(options)),
+        Command::Guard(options) => run(guard::run(*options)),
         Command::Check(files) => check::run(&files),
         Command::LegacyReport(options) => run(legacy::report(options)),
         Command::Migrate(wish) => run(migrate::migrate(wish)),

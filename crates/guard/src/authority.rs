@@ -5,7 +5,7 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use causeway_protocol::seal::OpenAccess;
-use causeway_protocol::{Reason, UnixTime};
+use causeway_protocol::{ConnectionId, Reason, UnixTime};
 
 use crate::call::{Call, Identified};
 use crate::denied::Denied;
@@ -34,5 +34,21 @@ pub trait Authority: Send + Sync {
     fn judge(&self, call: &Call<'_>, form: Option<&[u8]>) -> impl Future<Output = Result<Identified, Denied>> + Send {
         let _of_no_use = (call, form);
         ready(Err(Denied::from(Reason::OAuth1Elsewhere)))
+    }
+
+    /// The keys to try again with after `before` did not hold the one that sealed this token: it may have come meanwhile.
+    /// `None`: nobody knows (503), which is what is said by default.
+    fn newer_keys(
+        &self,
+        before: &Arc<Self::Keys>,
+        token: &str,
+    ) -> impl Future<Output = Option<Arc<Self::Keys>>> + Send {
+        let _of_no_use = (before, token);
+        ready(None)
+    }
+
+    /// A call with a token of this connection passed. For whoever shows when something was used last.
+    fn passed(&self, connection: ConnectionId, at: UnixTime) {
+        let _of_no_use = (connection, at);
     }
 }

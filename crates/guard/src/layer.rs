@@ -154,6 +154,9 @@ impl<A: Authority> Gate<A> {
             admitted.read_body(call.headers, &whole)?;
         }
         let pass = self.guard.finish(admitted, self.authority.held(), self.authority.customers()).await?;
+        if let Some(connection) = pass.connection() {
+            self.authority.passed(connection, call.now);
+        }
         Ok((pass, content.into_body()))
     }
 
@@ -173,7 +176,23 @@ impl<A: Authority> Gate<A> {
             {
                 self.signed(call, content).await
             }
-            Carried::Token => guard.begin(call, held, self.authority.keys().as_ref()),
+            Carried::Token => self.token(call).await,
+        }
+    }
+
+    /// A token. A key that is not held may have come meanwhile (TOKENS 3).
+    async fn token(&self, call: &Call<'_>) -> Result<Admitted, Denied> {
+        let (guard, held, keys) = (&self.guard, self.authority.held(), self.authority.keys());
+        match guard.begin(call, held, keys.as_ref()) {
+            Err(denied) if denied.reason == Reason::KeyUnknown => {
+                let header = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+                let text = header.and_then(|value| value.split_once(' ')).map_or("", |(_, text)| text.trim());
+                match Box::pin(self.authority.newer_keys(&keys, text)).await {
+                    Some(keys) => guard.begin(call, held, keys.as_ref()),
+                    None => Err(denied),
+                }
+            }
+            begun => begun,
         }
     }
 

@@ -99,7 +99,8 @@ impl Node {
     /// A ring that was read after `this` one, which did not hold some key (TOKENS 3).
     pub async fn ring_after(&self, this: &Arc<KeyRing>) -> Option<Arc<KeyRing>> {
         let feed = async { tail::read(self).await.is_ok() };
-        self.rings.after(this, self.clock.as_ref(), feed).await
+        // Boxed: a rare way, and a long one, that every request's future would have to hold room for.
+        Box::pin(self.rings.after(this, self.clock.as_ref(), feed)).await
     }
 
     /// The same for a text that was presented at `began` (monotonic). If the feed was read to its head since, an access key that
@@ -153,6 +154,10 @@ impl Node {
     pub async fn apply(&self, change: Change) -> Written {
         // A sweep that finds nothing writes nothing, and so says nothing about the disk.
         let telling = !matches!(change, Change::Sweep(_));
+        let takes_back = matches!(
+            change,
+            Change::RepudiateFamily { .. } | Change::CutToken { .. } | Change::CutConnection { .. } | Change::Switch { .. }
+        );
         let outcome = self.store.apply(change).await.map_err(|error| {
             if matches!(error, StoreError::Failed(_)) {
                 self.writes_fail.store(true, Ordering::Relaxed);
@@ -166,7 +171,10 @@ impl Node {
             if !applied.feed.is_empty() {
                 self.take_backs.fetch_add(applied.feed.len() as u64, Ordering::Relaxed);
             }
-            tail::take_in(self, applied).await.map_err(|_| Reason::GuardNotReady.refuse())?;
+            Box::pin(tail::take_in(self, applied)).await.map_err(|_| Reason::GuardNotReady.refuse())?;
+        } else if takes_back {
+            // Another node took it back, perhaps a moment ago: whoever says here that it is so must refuse it here as well.
+            tail::read(self).await.map_err(|_| Reason::GuardNotReady.refuse())?;
         }
         Ok(outcome)
     }

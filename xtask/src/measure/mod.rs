@@ -106,8 +106,7 @@ const PROOFS: &str = "kill, power, sequences, growth, large, signatures, migrate
 
 /// `cargo xtask prove NAME [SIZE]`.
 pub(crate) fn prove(house: &House, arguments: &[String]) -> Result<bool, String> {
-    let name =
-        arguments.first().ok_or_else(|| format!("say what to prove: {PROOFS}"))?;
+    let name = arguments.first().ok_or_else(|| format!("say what to prove: {PROOFS}"))?;
     // Only of `rolling`: another binary, between size and end.
     let (numbers, old) = match arguments.iter().position(|word| word == "--old") {
         Some(at) => (&arguments[..at], Some(arguments.get(at + 1).ok_or("--old needs a path")?.as_str())),
@@ -119,7 +118,9 @@ pub(crate) fn prove(house: &House, arguments: &[String]) -> Result<bool, String>
         steps::build_release(house)?;
     }
     let ended = match (name.as_str(), old) {
-        ("rolling", Some(_)) => house.alone("measure").and_then(|_alone| rolling::prove(house, size.unwrap_or(20), old)),
+        ("rolling", Some(_)) => {
+            house.alone("measure").and_then(|_alone| rolling::prove(house, size.unwrap_or(20), old))
+        }
         _ => proof(house, name, size),
     };
     match ended {

@@ -16,7 +16,7 @@ use crate::stopwatch::Stopwatch;
 
 const NODES: usize = 3;
 /// From so many seconds on, a node is cut off for longer than it may go on (`stale_limit`, 5 s).
-const LONG: u64 = 120;
+const LONG: u64 = 60;
 
 /// How nodes reach the database.
 enum Way {
@@ -42,8 +42,8 @@ pub(crate) fn prove(house: &House, seconds: u64) -> Result<(), String> {
     let seats = (0..NODES).map(|number| seat(&way, &cluster, number, &database)).collect::<Result<_, _>>()?;
     let nodes = Nodes::start(house, "partition", seats)?;
     let (clients, acts) = if seconds < LONG { (12, 60) } else { (24, 300) };
-    // As many families as their clients are going to end.
-    let chains = nodes.connect("chains", (clients + seconds as usize * clients * 10 / acts).min(1_800), 0)?;
+    // As many families as are going to be ended.
+    let chains = nodes.connect("chains", (clients + seconds as usize * 4).min(1_800), 0)?;
     let load = nodes.remember(clients, acts, &chains)?;
     let mut field = Field { house, nodes, way, cluster, load, fired: Vec::new() };
     let watch = Stopwatch::start();
@@ -53,7 +53,9 @@ pub(crate) fn prove(house: &House, seconds: u64) -> Result<(), String> {
         round += 1;
     }
     println!("  {:.0} s of faults, each seen: {:?}", watch.elapsed().as_secs_f64(), field.fired);
-    println!("  promised: 250 ms, 2 s without news, 5 s when cut off; and 250 ms more for this machine, beside its stalls");
+    println!(
+        "  promised: 250 ms, 2 s without news, 5 s when cut off; and 250 ms more for this machine, beside its stalls"
+    );
     let Field { load, .. } = field;
     report(&load.end()?)
 }

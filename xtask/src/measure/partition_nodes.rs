@@ -221,18 +221,24 @@ pub(super) fn status(authority: &str, path: &str) -> Option<u16> {
 /// What the checker found, said line by line; an error if it was not all right.
 pub(super) fn report(said: &Value) -> Result<(), String> {
     let (load, check) = (&said["load"], &said["check"]);
-    println!("  families {} (taken back {}, granted meanwhile {})", check["families"], check["ended"], load["redeemed"]);
+    println!(
+        "  families {} (taken back {}, granted meanwhile {})",
+        check["families"], check["ended"], load["redeemed"]
+    );
     println!("  asked {}", check["asked"]);
     println!("  not done {}", check["not_done"]);
     println!("  the machine stood still for {} ms at most", check["longest_stall_ms"]);
     for (class, delay) in check["delays"].as_object().into_iter().flatten() {
         let most = delay["most_ms"].as_f64().unwrap_or(0.0);
         let (accepted, refused) = (&delay["accepted"], &delay["refused"]);
-        println!("  after a confirmed take-back, {class}: accepted for {most:.1} ms at most ({accepted} calls; {refused} refused)");
+        println!(
+            "  after a confirmed take-back, {class}: accepted for {most:.1} ms at most ({accepted} calls; {refused} refused)"
+        );
     }
     let wrong = check["wrong"].as_array().map_or(&[][..], Vec::as_slice);
-    if let Some(kind) = wrong.first() {
-        return Err(format!("{} kinds of wrong; first: {} ({} times), as {}", wrong.len(), kind[0], kind[1], kind[2]));
+    if !wrong.is_empty() {
+        let line = |kind: &Value| format!("{} ({} times), as {}", kind[0], kind[1], kind[2][0]);
+        return Err(wrong.iter().map(line).collect::<Vec<_>>().join("; "));
     }
     if load["odd"].as_array().is_none_or(|odd| !odd.is_empty()) {
         return Err(format!("a good code was refused: {}", load["odd"]));

@@ -104,7 +104,7 @@ impl<'h> Nodes<'h> {
                 let admin = edge.description["guard"]["admin_url"].as_str().ok_or("the edge describes no admin_url")?;
                 checks = format!("{checks},{admin}/guard/check");
             }
-            Err(why) => book.skip("takeback_p99_ms at an edge guard", why),
+            Err(why) => book.skip("takeback_p99_ms at an edge guard", why.lines().last().unwrap_or_default()),
         }
         let said = rig.load(server, "takeback", &["--chains", &file, "--count", &count, "--checks", &checks])?;
         println!(
@@ -133,6 +133,8 @@ fn edge(house: &House, rig: &Rig<'_>, node: &Server) -> Result<Server, String> {
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).map_err(|e| format!("{key}: {e}"))?;
     let (profile, admin) = (rig.profile(), node.of(PLATFORM, "admin_url")?);
     let mut words = vec!["guard", "--profile", &profile, "--node", &admin, "--edge-key-file", &key];
-    words.extend(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    // Nothing is forwarded: it is only asked for its judgement.
+    let upstream = node.of(PLATFORM, "api_url")?;
+    words.extend(["--upstream", &upstream, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     Server::start(house, "bench-edge", &words)
 }

@@ -122,17 +122,19 @@ impl<'h> Rig<'h> {
 
     /// Starts it with this in its environment.
     pub(crate) fn start_in(&self, environment: &[(String, String)]) -> Result<Server, String> {
+        let mut environment = environment.to_vec();
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let (profile, data, seed, keys) = (text(&self.profile), text(&self.data), text(&self.seed), text(&self.keys));
         let mut arguments = vec!["serve", "--profile", &profile, "--keys", &keys, "--listen", &self.listen];
         match &self.home {
             Home::Directory => arguments.extend(["--data", &data]),
-            Home::Database(url) => arguments.extend(["--database", url]),
+            // A URL with a password stands nowhere on a command line.
+            Home::Database(url) => environment.push(("CAUSEWAY_DATABASE".into(), url.clone())),
         }
         arguments.extend(["--admin-listen", "127.0.0.1:0"]);
         // Always named, so that the description holds the apps' secrets; it loads idempotently.
         arguments.extend(["--seed", &seed]);
-        Server::start_in(self.house, &self.name, &arguments, environment)
+        Server::start_in(self.house, &self.name, &arguments, &environment)
     }
 
     /// A scratch file of this rig.

@@ -120,11 +120,11 @@ fn set_up<'h>(house: &'h House, wish: &Wish, book: &mut Book) -> Result<Stage<'h
     let wants_postgres = ["refresh_pg_pgr_ratio", "takeback_p99_ms"].iter().any(|name| wish.wants(name));
     let database = if wants_postgres || wish.peers { optional("PGR", wish, book, Database::start) } else { None };
     let nodes = match &database {
-        Some(database) => optional("refresh_pg_pgr_ratio", wish, book, || Nodes::start(house, database, &keys)),
+        Some(database) => optional("two nodes on PostgreSQL", wish, book, || Nodes::start(house, database, &keys)),
         None => None,
     };
-    if nodes.is_none() {
-        book.skip("takeback_p99_ms", "it needs two nodes on PostgreSQL");
+    if wants_postgres && nodes.is_none() {
+        book.skip("refresh_pg_pgr_ratio, takeback_p99_ms", "there are no two nodes on PostgreSQL");
     }
     let peers = match wish.peers {
         true => peers::start(house, database.as_ref(), book)?,

@@ -31,7 +31,7 @@ pub(crate) fn prove(house: &House, seconds: u64) -> Result<(), String> {
     let url = format!("postgres://{USER}:{password}@{hosts}/{database}?target_session_attrs=read-write");
     let seats = (0..NODES).map(|_| Seat::here(url.clone())).collect::<Result<_, _>>()?;
     let nodes = Nodes::start(house, "standby", seats)?;
-    let chains = nodes.connect("chains", CLIENTS + seconds as usize * 3, 0)?;
+    let chains = nodes.connect("chains", (CLIENTS + seconds as usize * 4).min(1_800), 0)?;
     let mut load = nodes.remember(CLIENTS, ACTS, &chains)?;
     let half = Duration::from_millis(seconds * 500);
     thread::sleep(half);

@@ -7,6 +7,7 @@
 use std::io::BufRead;
 use std::process::ExitCode;
 
+use causeway_bench::Result;
 use causeway_bench::args::Args;
 use causeway_bench::chain::{read_chains, read_codes};
 use causeway_bench::check::check;
@@ -16,7 +17,6 @@ use causeway_bench::history_load::{self, Size};
 use causeway_bench::history_steady::{self, Plan};
 use causeway_bench::http::Url;
 use causeway_bench::place::Platform;
-use causeway_bench::Result;
 use causeway_protocol::seal::KeyRing;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -54,8 +54,7 @@ async fn load(args: &Args) -> Result<Value> {
     let keys = std::fs::read_to_string(file).map_err(|e| format!("cannot read {file}: {e}"))?;
     let ring = KeyRing::parse(platform, &keys).map_err(|why| why.join("; "))?;
     let chains = read_chains(args.text("chains")?)?;
-    let size =
-        Size { clients: args.number("clients", 16)?, acts: args.number("acts", 200)?, connected: chains.len() };
+    let size = Size { clients: args.number("clients", 16)?, acts: args.number("acts", 200)?, connected: chains.len() };
     let asked = Asked::begin(nodes.collect::<Result<_>>()?, ring, args.number("seed", 7)?);
     let (asked, said) = history_load::run(asked, chains, size, input()).await?;
     let history = asked.history(std::mem::take);

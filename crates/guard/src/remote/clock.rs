@@ -1,6 +1,7 @@
-//! Where a guard at the edge has its time from: the only place of this crate that may ask the machine.
+//! Where a guard at the edge has its time and its own number from: the only place of this crate that may ask the machine.
 
 use causeway_protocol::UnixTime;
+use causeway_protocol::cluster::NodeId;
 
 /// The wall clock, and a monotonic one for freshness and budgets.
 pub trait Clock: Send + Sync + 'static {
@@ -25,4 +26,11 @@ impl Clock for System {
         static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
         START.get_or_init(std::time::Instant::now).elapsed().as_nanos() as u64
     }
+}
+
+/// A number of its own at every start, as nodes have one; `None` where the machine has no randomness to give.
+pub(super) fn name() -> Option<NodeId> {
+    let mut bytes = [0; 8];
+    rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut bytes).ok()?;
+    Some(NodeId(i64::from_be_bytes(bytes) & i64::MAX))
 }

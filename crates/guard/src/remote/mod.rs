@@ -4,15 +4,17 @@
 //! ```text
 //! let remote = Remote::connect(Settings::of(&profile, nodes, edge_key))?;      // an `Authority`
 //! remote.loaded().await;
+//! tokio::spawn(remote.clone().tell(guard.clone()));           // budgets kept together with the nodes, and last uses
 //! let pass = guard.check(&call, remote.held(), &remote.keys(), remote.customers()).await?;
 //! ```
 
 mod clock;
 mod nodes;
 mod stream;
+mod telling;
 pub mod wire;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -24,18 +26,20 @@ use causeway_protocol::records::Customer;
 use causeway_protocol::refusal::WireError;
 use causeway_protocol::secret::Secret;
 use causeway_protocol::time::Seconds;
-use causeway_protocol::{ConsumerId, CustomerId, Reason, UnixTime, UserId};
+use causeway_protocol::{ConnectionId, ConsumerId, CustomerId, Reason, UnixTime, UserId};
 use http::Method;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 pub use clock::{Clock, System};
+pub use telling::TELL_EVERY;
 
 use crate::authority::Authority;
 use crate::call::{Call, Credential, Identified};
 use crate::denied::Denied;
 use crate::held::{CustomerSource, Held, Unavailable};
 use nodes::{Nodes, Repeat};
+use telling::Telling;
 
 /// How long a guard goes on without having heard that nothing was taken back (TOKENS 6).
 pub const STALE_LIMIT: Duration = Duration::from_secs(5);
@@ -79,6 +83,7 @@ impl Settings {
 /// See the module. Dropping it ends the stream.
 pub struct Remote {
     shared: Arc<Shared>,
+    telling: Telling,
     stream: AbortHandle,
 }
 
@@ -99,6 +104,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     /// Signs of life that were heard in all; the first one says that a whole state is there.
     beats: watch::Sender<u64>,
+    /// Why the last stream ended.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Remote {
@@ -121,9 +128,11 @@ impl Remote {
             held,
             clock,
             beats: watch::Sender::new(0),
+            trouble: Mutex::default(),
         });
+        let telling = Telling::new(clock::name().ok_or_else(|| vec!["the machine gives no randomness".to_owned()])?);
         let stream = tokio::spawn(stream::run(Arc::clone(&shared))).abort_handle();
-        Ok(Arc::new(Self { shared, stream }))
+        Ok(Arc::new(Self { shared, telling, stream }))
     }
 
     /// Waits until a whole state is there, and a node said that it is alive.
@@ -139,6 +148,11 @@ impl Remote {
     /// How often a node said that it is alive.
     pub fn beats(&self) -> u64 {
         *self.shared.beats.borrow()
+    }
+
+    /// Why the last stream ended, in words: `https://10.0.0.5:9090: …`. `None`: none has ended yet.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until it was said more often than this.
@@ -181,16 +195,6 @@ impl Remote {
         let unknown = |_| Denied { retry_after: Some(Seconds(1)), ..Reason::GuardNotReady.into() };
         let judged = judged.map_err(unknown)?;
         Ok(verdict(judged.verdict)?.map(|who| (who, judged.ends_at.map(UnixTime))))
-    }
-
-    /// Tells a node what happened here.
-    ///
-    /// # Errors
-    /// Nobody heard it.
-    pub async fn report(&self, report: &wire::Report) -> Result<(), Unavailable> {
-        let body = Bytes::from(serde_json::to_vec(report).map_err(|_| Unavailable)?);
-        let heard = self.shared.nodes.ask::<serde_json::Value>(Method::POST, "/edge/report", body, Repeat::IfUnheard);
-        heard.await.map(drop)
     }
 }
 
@@ -257,6 +261,14 @@ impl Authority for Remote {
         let signed = SignedCall { method, path, query, authorization, form };
         let judged = Remote::judge(self, signed).await?;
         judged.map(|(who, _ends_at)| who).ok_or(Reason::TokenAbsent.into())
+    }
+
+    async fn newer_keys(&self, before: &Arc<AccessKeys>, token: &str) -> Option<Arc<AccessKeys>> {
+        self.keys_after(before, token).await
+    }
+
+    fn passed(&self, connection: ConnectionId, at: UnixTime) {
+        self.telling.seen(connection, at);
     }
 }
 

@@ -42,7 +42,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
         match why {
             // The same node at once: only the clocks are to be compared anew.
             Ok(()) => continue,
-            Err(why) => tracing::warn!(node, why, "the stream from the node ended"),
+            Err(why) => {
+                tracing::warn!(node, why, "the stream from the node ended");
+                *shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{node}: {why}"));
+            }
         }
         shared.nodes.go_on();
         if began.elapsed() >= GOOD {

@@ -1,18 +1,20 @@
 //! What a node says to a guard at the edge, and the edge to a node: JSON, one object a line on the stream. Both ends
 //! read and write these very types. Roots, client secrets, passwords and people are in none of them.
 
+mod records;
+
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causeway_protocol::access_keys::{AccessKey, Exported};
-use causeway_protocol::legacy::ApiKey;
-use causeway_protocol::records::{App, AppStatus, ClientKind, Customer, Cuts, FeedEntry, FeedEvent, Site, Visibility};
-use causeway_protocol::{
-    ApiKeyId, AppId, CustomerId, Position, Reason, Refusal, ScopeSet, SiteId, Subject, SubjectKind, UnixTime,
-};
+use causeway_protocol::cluster::{NodeId, Share, Used};
+use causeway_protocol::records::{Cuts, FeedEntry, FeedEvent};
+use causeway_protocol::{AppId, CustomerId, Position, Reason, Refusal, ScopeSet, Subject, SubjectKind, UnixTime};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
+
+pub use records::{WireApiKey, WireApp, WireCustomer};
 
 /// The dialect. An edge refuses another.
 pub const VERSION: u32 = 1;
@@ -104,43 +106,6 @@ impl fmt::Debug for WireKey {
     }
 }
 
-/// What a guard needs of an app.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WireApp {
-    id: i64,
-    client_id: String,
-    name: String,
-    active: bool,
-    /// 0 pending, 1 approved, 2 rejected.
-    status: u8,
-    home: Option<i64>,
-    private_to: Option<i64>,
-    public_client: bool,
-    /// Hexadecimal.
-    scopes: String,
-}
-
-/// What a guard needs of an API key: its digest, never the key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WireApiKey {
-    id: i64,
-    digest: String,
-    customer: Option<i64>,
-    app: Option<i64>,
-    active: bool,
-}
-
-/// The answer of `GET /edge/customers/{id}`, or `null`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WireCustomer {
-    id: i64,
-    external_id: String,
-    name: String,
-    active: bool,
-    /// (id, external id, name, active).
-    sites: Vec<(i64, String, String, bool)>,
-}
-
 /// The body of `POST /edge/judge`: a call that OAuth 1.0 signed, as it came.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Signed {
@@ -201,9 +166,48 @@ pub struct Report {
     /// Calls signed by OAuth 1.0 that passed: (consumer, day, route, calls, last at).
     #[serde(default)]
     pub signed: Vec<(i64, i64, String, u64, i64)>,
+    /// What this edge used of budgets that are kept together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<WireShare>,
 }
 
-/// The most that one report says of each.
+/// The answer.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Heard {
+    /// What everybody but this edge used, as the node's own share; where the edge told one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<WireShare>,
+}
+
+/// A [`Share`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireShare {
+    node: i64,
+    number: u64,
+    /// (customer, app, passed, refused); at most [`Share::MOST`].
+    used: Vec<(i64, i64, u32, u32)>,
+}
+
+impl WireShare {
+    /// What `node` used, in its telling of this number.
+    pub fn new(node: NodeId, number: u64, used: &[Used]) -> Self {
+        let one = |used: &Used| (used.customer.0, used.app.0, used.passed, used.refused);
+        Self { node: node.0, number, used: used.iter().map(one).collect() }
+    }
+
+    /// Taken in at this wall time in milliseconds; `None` for one that is too long.
+    pub fn share(&self, at_millis: u64) -> Option<Share> {
+        let one = |&(customer, app, passed, refused): &_| {
+            let (customer, app) = (CustomerId(customer), AppId(app));
+            Used { customer, app, passed, refused }
+        };
+        let used = self.used.iter().map(one).collect();
+        let share = Share { node: NodeId(self.node), number: self.number, at_millis, used };
+        (share.used.len() <= Share::MOST).then_some(share)
+    }
+}
+
+/// The most that one report says of each; one that says more is refused whole.
 pub const MAX_REPORT: usize = 2_000;
 
 impl Line {
@@ -276,113 +280,6 @@ pub fn scopes(set: ScopeSet) -> String {
 /// The reverse of [`scopes`].
 pub fn read_scopes(text: &str) -> Option<ScopeSet> {
     u128::from_str_radix(text, 16).ok().map(ScopeSet)
-}
-
-impl From<&App> for WireApp {
-    fn from(app: &App) -> Self {
-        Self {
-            id: app.id.0,
-            client_id: app.client_id.clone(),
-            name: app.name.clone(),
-            active: app.active,
-            status: match app.status {
-                AppStatus::Pending => 0,
-                AppStatus::Approved => 1,
-                AppStatus::Rejected => 2,
-            },
-            home: app.home.map(|home| home.0),
-            private_to: match app.visibility {
-                Visibility::Public => None,
-                Visibility::Private(owner) => Some(owner.0),
-            },
-            public_client: app.kind == ClientKind::Public,
-            scopes: scopes(app.scopes),
-        }
-    }
-}
-
-impl WireApp {
-    /// The app, without everything that only a node needs.
-    pub(super) fn app(self) -> Option<App> {
-        Some(App {
-            id: AppId(self.id),
-            client_id: self.client_id,
-            name: self.name,
-            owner: String::new(),
-            description: String::new(),
-            info_url: String::new(),
-            kind: if self.public_client { ClientKind::Public } else { ClientKind::Confidential },
-            visibility: self.private_to.map_or(Visibility::Public, |owner| Visibility::Private(CustomerId(owner))),
-            status: match self.status {
-                0 => AppStatus::Pending,
-                1 => AppStatus::Approved,
-                2 => AppStatus::Rejected,
-                _ => return None,
-            },
-            active: self.active,
-            verified: false,
-            pkce_required: false,
-            secrets: Vec::new(),
-            redirect_uris: Vec::new(),
-            scopes: read_scopes(&self.scopes)?,
-            registered_by: None,
-            home: self.home.map(CustomerId),
-            providers: Vec::new(),
-            logo: None,
-            review_note: String::new(),
-        })
-    }
-}
-
-impl From<&ApiKey> for WireApiKey {
-    fn from(key: &ApiKey) -> Self {
-        Self {
-            id: key.id.0,
-            digest: STANDARD.encode(key.digest),
-            customer: key.customer.map(|id| id.0),
-            app: key.app.map(|id| id.0),
-            active: key.active,
-        }
-    }
-}
-
-impl WireApiKey {
-    pub(super) fn key(self) -> Option<ApiKey> {
-        Some(ApiKey {
-            id: ApiKeyId(self.id),
-            digest: STANDARD.decode(&self.digest).ok()?.try_into().ok()?,
-            customer: self.customer.map(CustomerId),
-            app: self.app.map(AppId),
-            hint: String::new(),
-            active: self.active,
-        })
-    }
-}
-
-impl From<&Customer> for WireCustomer {
-    fn from(customer: &Customer) -> Self {
-        let site = |site: &Site| (site.id.0, site.external_id.clone(), site.name.clone(), site.active);
-        Self {
-            id: customer.id.0,
-            external_id: customer.external_id.clone(),
-            name: customer.name.clone(),
-            active: customer.active,
-            sites: customer.sites.iter().map(site).collect(),
-        }
-    }
-}
-
-impl WireCustomer {
-    pub(super) fn customer(self) -> Customer {
-        let site = |(id, external_id, name, active)| Site { id: SiteId(id), external_id, name, active, creator: None };
-        Customer {
-            id: CustomerId(self.id),
-            external_id: self.external_id,
-            name: self.name,
-            active: self.active,
-            sites: self.sites.into_iter().map(site).collect(),
-        }
-    }
 }
 
 impl From<&Refusal> for Verdict {

@@ -7,8 +7,9 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causeway_guard::MAX_SITE_BODY;
-use causeway_guard::remote::wire::{Judged, MAX_REPORT, Report, Signed, Verdict, WireCustomer, scopes};
+use causeway_guard::remote::wire::{Heard, Judged, MAX_REPORT, Report, Signed, Verdict, WireCustomer, WireShare, scopes};
 use causeway_guard::{Credential, Identified};
+use causeway_protocol::cluster::Share;
 use causeway_protocol::legacy::LegacyUse;
 use causeway_protocol::params::Params;
 use causeway_protocol::{Change, ConnectionId, ConsumerId, CustomerId, Position, Reason, Refusal, UnixTime};
@@ -53,10 +54,7 @@ async fn answer(edge: &Edge, parts: &Parts, body: Body) -> Result<Response, Refu
             Ok(reply::json(json!(found.as_ref().map(WireCustomer::from)).to_string()))
         }
         (&Method::POST, "judge") => Ok(reply::json(json!(judge(edge, read(parts, body).await?).await?).to_string())),
-        (&Method::POST, "report") => {
-            take(edge, read(parts, body).await?).await?;
-            Ok(reply::json(json!({}).to_string()))
-        }
+        (&Method::POST, "report") => Ok(reply::json(json!(take(edge, read(parts, body).await?).await?).to_string())),
         _ => Err(Reason::NoSuchPage.refuse()),
     }
 }
@@ -106,13 +104,28 @@ fn good(by: SignedBy) -> Judged {
     Judged { ends_at: ends_at.map(|at| at.0), verdict }
 }
 
-/// What happened at an edge. It can say when something was used, no later than now, and nothing else.
-async fn take(edge: &Shared, report: Report) -> Result<(), Refusal> {
-    let now = edge.node.now();
-    for (connection, at) in report.used.into_iter().take(MAX_REPORT) {
+/// The longest name of a route that is counted.
+const MAX_ROUTE: usize = 256;
+
+/// What happened at an edge. It can say when something was used, no later than now, and how much of budgets, and nothing
+/// else. A report that is not good is refused whole.
+async fn take(edge: &Shared, report: Report) -> Result<Heard, Refusal> {
+    let Report { used, signed, share } = report;
+    let malformed = |what: &str| Reason::AdminBodyMalformed.about(what);
+    if used.len() > MAX_REPORT {
+        return Err(malformed("used"));
+    }
+    if signed.len() > MAX_REPORT || signed.iter().any(|(_, _, route, ..)| route.len() > MAX_ROUTE) {
+        return Err(malformed("signed"));
+    }
+    let (node, own) = (&edge.node, edge.node.cluster.id);
+    let share = share.map(|share| share.share(node.clock.millis()).filter(|share| share.node != own));
+    let share = share.map(|share| share.ok_or_else(|| malformed("share"))).transpose()?;
+
+    let now = node.now();
+    for (connection, at) in used {
         edge.last_used.seen(ConnectionId(connection), UnixTime(at).min(now));
     }
-    let signed = report.signed.into_iter().take(MAX_REPORT).filter(|(_, _, route, ..)| route.len() <= 256);
     let line = |(consumer, day, route, calls, last_at)| LegacyUse {
         consumer: ConsumerId(consumer),
         day,
@@ -120,9 +133,13 @@ async fn take(edge: &Shared, report: Report) -> Result<(), Refusal> {
         calls,
         last_at: UnixTime(last_at).min(now),
     };
-    let signed: Vec<LegacyUse> = signed.map(line).collect();
-    if signed.is_empty() {
-        return Ok(());
+    let signed: Vec<LegacyUse> = signed.into_iter().map(line).collect();
+    if !signed.is_empty() {
+        node.apply(Change::RecordLegacy(signed)).await?;
     }
-    edge.node.apply(Change::RecordLegacy(signed)).await.map(drop)
+    let answer = |share: Share| {
+        let used = edge.api.guard.relay_share(&share, node.clock.monotonic_nanos());
+        WireShare::new(own, share.number, &used)
+    };
+    Ok(Heard { share: share.map(answer) })
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::extract::State;
 use axum::response::Response;
 use causeway_guard::remote::{Clock as RemoteClock, Remote, SignedCall, wire};
-use causeway_guard::{Authority, Denied, Held, Pass};
+use causeway_guard::{Authority, Denied, Held, Pass, Unavailable};
 use causeway_protocol::access_keys::AccessKeys;
 use causeway_protocol::profile::{OAuth1Rules, Profile};
 use causeway_protocol::{ConsumerId, Reason, UnixTime};
@@ -61,7 +61,16 @@ impl Outpost {
         wire::Report {
             used: used.map(|(connection, at)| (connection.0, at.0)).collect(),
             signed: signed.map(|one| (one.consumer.0, one.day, one.route, one.calls, one.last_at.0)).collect(),
+            share: None,
         }
+    }
+
+    /// Keeps budgets together with the nodes; see [`Remote::tell_shares`].
+    ///
+    /// # Errors
+    /// No node heard it.
+    pub async fn tell_shares(&self) -> Result<(), Unavailable> {
+        self.remote.tell_shares(&self.api.guard).await
     }
 
     fn live(&self) -> Live {

@@ -20,6 +20,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::outpost::{self, OneClock, Outpost};
 use crate::clock::{Clock, Entropy, System};
+use crate::http::authz::Authz;
 use crate::http::dispatch::Site;
 use crate::http::listen::{Limits, Listener, stopped};
 use crate::http::proxy::{self, Api};
@@ -50,6 +51,8 @@ pub struct Settings {
     pub api_url: Option<String>,
     /// `/metrics` and `/guard/check`, without a key; `None`: not at all.
     pub admin_listen: Option<SocketAddr>,
+    /// Where Envoy asks (`ext_authz` over gRPC); `None`: not at all.
+    pub authz_listen: Option<SocketAddr>,
     /// The API behind.
     pub upstream: String,
     /// How much and how long on the way to it.
@@ -79,6 +82,7 @@ impl Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             api_url: None,
             admin_listen: None,
+            authz_listen: None,
             upstream,
             proxy: proxy::Limits::default(),
             tls: None,
@@ -96,6 +100,7 @@ pub struct Process {
     outpost: Arc<Outpost>,
     address: SocketAddr,
     admin: Option<SocketAddr>,
+    authz: Option<SocketAddr>,
     tls: Option<Arc<Tls>>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -116,8 +121,10 @@ impl Process {
         };
         let sockets = open::bind(vec![settings.listen], Vec::new()).await?;
         let admin = open::bind(settings.admin_listen.into_iter().collect(), Vec::new()).await?;
+        let authz = open::bind(settings.authz_listen.into_iter().collect(), Vec::new()).await?;
         let address = open::addresses(&sockets)?[0];
         let admin_address = open::addresses(&admin)?.pop();
+        let authz_address = open::addresses(&authz)?.pop();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let outpost = Arc::new(Outpost {
             remote: Remote::connect(heard)?,
@@ -134,8 +141,10 @@ impl Process {
             draining: AtomicBool::new(false),
         });
         let stop = watch::Sender::new(false);
-        let mut process = Self { outpost, address, admin: admin_address, tls, stop, tasks: JoinSet::new() };
+        let tasks = JoinSet::new();
+        let mut process = Self { outpost, address, admin: admin_address, authz: authz_address, tls, stop, tasks };
         process.serve(sockets, admin, settings.limits);
+        process.serve_authz(authz, settings.limits);
         Ok(process)
     }
 
@@ -159,6 +168,15 @@ impl Process {
             self.tasks.spawn(listener.run(self.stop.subscribe()));
         }
         self.tasks.spawn(report(outpost.clone(), self.stop.subscribe()));
+        self.tasks.spawn(tell_shares(outpost.clone(), self.stop.subscribe()));
+    }
+
+    fn serve_authz(&mut self, sockets: Vec<TcpListener>, limits: Limits) {
+        let Limits { connections, drain, .. } = limits;
+        for socket in sockets {
+            let authz = Authz { socket, edge: self.outpost.clone(), connections, drain };
+            self.tasks.spawn(authz.run(self.stop.subscribe()));
+        }
     }
 
     /// What calls are checked against.
@@ -174,6 +192,11 @@ impl Process {
     /// Where `/metrics` is.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin
+    }
+
+    /// Where Envoy asks.
+    pub fn authz_address(&self) -> Option<SocketAddr> {
+        self.authz
     }
 
     /// Reads certificate and key again; the old pair stays when the new one is not good.
@@ -216,6 +239,18 @@ fn beside() -> Router<Arc<Outpost>> {
 
 async fn nothing_here() -> Response {
     reply::refused(&Reason::NoSuchPage.refuse())
+}
+
+/// Keeps budgets together with the nodes, until `stop` says true.
+async fn tell_shares(outpost: Arc<Outpost>, mut stop: watch::Receiver<bool>) {
+    let mut ticks = interval(remote::TELL_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => drop(outpost.tell_shares().await),
+            () = stopped(&mut stop) => return,
+        }
+    }
 }
 
 /// Tells a node what happened, until `stop` says true and once more at the end. What nobody hears is a date on a page,

@@ -37,6 +37,8 @@ pub struct Said {
     pub api_url: Option<String>,
     /// Where `/metrics` is.
     pub admin_listen: Option<String>,
+    /// Where Envoy asks.
+    pub authz_listen: Option<String>,
     /// The API behind.
     pub upstream: Option<String>,
     /// PEM.
@@ -70,6 +72,7 @@ pub fn resolve(said: &Said) -> Result<Settings, Vec<String>> {
     let listen = said.listen.as_deref().unwrap_or("127.0.0.1:8083");
     let listen = good(&mut problems, address(listen).map_err(|why| said_of("listen", listen, &why)));
     let admin_listen = optional(&mut problems, "admin_listen", said.admin_listen.as_deref(), address);
+    let authz_listen = optional(&mut problems, "authz_listen", said.authz_listen.as_deref(), address);
     let api_url = optional(&mut problems, "api_url", said.api_url.as_deref(), origin);
     let stale_limit = optional(&mut problems, "stale_limit", said.stale_limit.as_deref(), seconds);
     let tls = good(&mut problems, tls(said)).flatten();
@@ -80,6 +83,9 @@ pub fn resolve(said: &Said) -> Result<Settings, Vec<String>> {
             "a listener is not on loopback: it wants --tls-cert and --tls-key, or a --trusted-proxy before it"
                 .to_owned(),
         );
+    }
+    if public(authz_listen) && proxies.0.is_empty() {
+        problems.push("the listener for Envoy is not on loopback: it wants the --trusted-proxy that asks there".to_owned());
     }
     if listen.is_some_and(|at| at.ip().is_unspecified()) && said.api_url.is_none() {
         problems.push("the listener is on every address: say with --api-url which one callers see".to_owned());
@@ -94,7 +100,7 @@ pub fn resolve(said: &Said) -> Result<Settings, Vec<String>> {
     }
     let mut settings = Settings::new(profile, said.nodes.clone(), key, behind);
     settings.stale_limit = stale_limit.unwrap_or(settings.stale_limit);
-    Ok(Settings { node_ca: ca, listen, api_url, admin_listen, tls, proxies, ..settings })
+    Ok(Settings { node_ca: ca, listen, api_url, admin_listen, authz_listen, tls, proxies, ..settings })
 }
 
 fn told<T>(problems: &mut Vec<String>, found: Vec<String>) -> Option<T> {

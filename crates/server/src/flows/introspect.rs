@@ -69,7 +69,7 @@ async fn look(node: &Node, client: Client<'_>, text: &str) -> Result<Found, Refu
         return Ok(Found::Inactive);
     }
     let of = token.bearer;
-    let standing = node.store.standing(of.family, of.connection, of.app, of.customer, of.user).await;
+    let standing = Box::pin(node.store.standing(of.family, of.connection, of.app, of.customer, of.user)).await;
     let life = node.profile.token.refresh_life;
     Ok(introspect::refresh(&token, client, &standing.map_err(refusal_of)?, life, now, shown).into())
 }

@@ -55,7 +55,7 @@ pub(crate) async fn run(
                 let stands = Stands::read(family, &standing);
                 return Ok(presented.resend(shared, &stands, &replaced)?);
             }
-            AfterStale::Refuse(refusal) => return Err(refuse(node, refusal).await),
+            AfterStale::Refuse(refusal) => return Err(Box::pin(refuse(node, refusal)).await),
         }
     }
     Err(Reason::StoreFailed.into())
@@ -81,5 +81,5 @@ fn told_when_replaced(rules: &TokenRules) -> Vec<ReplyField> {
 }
 
 async fn standing(node: &Node, of: &Bearer) -> Result<Standing, Refusal> {
-    node.store.standing(of.family, of.connection, of.app, of.customer, of.user).await.map_err(refusal_of)
+    Box::pin(node.store.standing(of.family, of.connection, of.app, of.customer, of.user)).await.map_err(refusal_of)
 }

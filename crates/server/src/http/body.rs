@@ -83,7 +83,7 @@ pub async fn read(headers: &HeaderMap, body: Body) -> Result<Params, Refusal> {
     match format {
         Format::Form => Params::form(&bytes),
         Format::Json => json_object::read(&bytes),
-        Format::Multipart(boundary) => multipart(bytes, boundary).await,
+        Format::Multipart(boundary) => Box::pin(multipart(bytes, boundary)).await,
     }
 }
 

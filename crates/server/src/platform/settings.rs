@@ -21,6 +21,7 @@ use crate::seed::Legacy;
 use crate::trust::TrustedProxies;
 
 /// Where the records are.
+#[allow(clippy::large_enum_variant, reason = "there is one a process")]
 pub enum StoreAt {
     /// A data directory; made when it is not there.
     Directory(PathBuf),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use causeway_guard::MAX_SITE_BODY;
 use causeway_protocol::Reason;
-use http::{HeaderValue, Method, Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -150,7 +150,7 @@ async fn answer(edge: &impl Front, peer: SocketAddr, request: Request<Incoming>)
     let question = asked.as_ref().map_err(Clone::clone).and_then(Asked::question);
     let mut judged = forward_auth::judge(edge, question).await;
     if !judged.status().is_success() {
-        judged.headers_mut().extend(HeaderValue::try_from(&id.0).ok().map(|id| (X_REQUEST_ID, id)));
+        judged.headers_mut().extend([(X_REQUEST_ID, id.0.clone())]);
     }
     note(edge, peer, id.as_str(), &judged, began);
     grpc::reply(&check::answer(&judged, caller, edge.profile().api_keys.as_ref()))
