@@ -5,8 +5,9 @@
 mod lines;
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
@@ -17,6 +18,9 @@ use lines::{Log, Reader};
 const QUEUE: usize = 8_192;
 /// After a batch the writer sleeps for this long, so that a busy server wakes it fifty times a second and not once a line.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long the end of the process waits for the last lines.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
@@ -45,33 +49,56 @@ fn install(reader: Reader, most: LevelFilter) {
     }));
 }
 
+/// What the writer's thread is sent.
+enum Message {
+    /// To be written.
+    Line(Vec<u8>),
+    /// To be answered when everything before it is written.
+    Settle(SyncSender<()>),
+}
+
+static WRITER: OnceLock<SyncSender<Message>> = OnceLock::new();
+
 /// Takes a line for the writer's thread, or counts it.
 fn queue() -> impl Fn(Vec<u8>) {
-    let (sender, lines) = sync_channel(QUEUE);
-    std::thread::spawn(move || write_all(&lines));
+    let (sender, messages) = sync_channel(QUEUE);
+    std::thread::spawn(move || write_all(&messages));
+    WRITER.set(sender.clone()).ok();
     move |line| {
-        if sender.try_send(line).is_err() {
+        if sender.try_send(Message::Line(line)).is_err() {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-fn write_all(lines: &Receiver<Vec<u8>>) {
+fn write_all(messages: &Receiver<Message>) {
     let mut batch = Vec::new();
-    while let Ok(line) = lines.recv() {
+    while let Ok(first) = messages.recv() {
         batch.clear();
-        batch.extend_from_slice(&line);
-        lines.try_iter().take(QUEUE).for_each(|line| batch.extend_from_slice(&line));
+        let mut settled = None;
+        for message in std::iter::once(first).chain(messages.try_iter().take(QUEUE)) {
+            match message {
+                Message::Line(line) => batch.extend_from_slice(&line),
+                Message::Settle(asker) => settled = Some(asker),
+            }
+        }
         match DROPPED.swap(0, Ordering::Relaxed) {
             0 => {}
             dropped => batch.extend_from_slice(format!("{{\"dropped_log_lines\":{dropped}}}\n").as_bytes()),
         }
         let _closed_pipe = io::stderr().lock().write_all(&batch);
-        std::thread::sleep(PAUSE);
+        match settled {
+            Some(asker) => drop(asker.try_send(())),
+            None => std::thread::sleep(PAUSE),
+        }
     }
 }
 
-/// Gives the writer the time to take the last lines: called once, before the process ends.
+/// Waits until the lines so far are written, or for as long as a reader that has stopped reading deserves: called once, before
+/// the process ends.
 pub(crate) fn settle() {
-    std::thread::sleep(PAUSE * 2);
+    let (asker, answer) = sync_channel(1);
+    if WRITER.get().is_some_and(|writer| writer.try_send(Message::Settle(asker)).is_ok()) {
+        let _slow_reader = answer.recv_timeout(PATIENCE);
+    }
 }

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! causeway serve --profile tripleseat --data ./data --admin-listen 127.0.0.1:9090 --describe run.json
-//! EDGE_KEY=… cargo run -p causeway-guard --example axum_service --features remote -- http://127.0.0.1:9090
+//! export EDGE_KEY=$(sed -n 's/.*"edge_key": "\(.*\)".*/\1/p' run.json)
+//! cargo run -p causeway-guard --example axum_service --features remote -- http://127.0.0.1:9090
 //! curl -H "Authorization: Bearer $token" http://127.0.0.1:3000/v1/sites
 //! ```
 
@@ -26,7 +27,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let profile = shipped("tripleseat").ok_or("there is no such profile")?;
 
     let remote = Remote::connect(Settings::of(&profile, nodes, key)).map_err(|problems| problems.join("\n"))?;
-    let guarded = GuardLayer::new(Arc::new(Guard::new(&profile)), remote);
+    let guard = Arc::new(Guard::new(&profile));
+    // Budgets are kept together with the nodes, and they hear what was used here.
+    tokio::spawn(remote.clone().tell(guard.clone()));
+    let guarded = GuardLayer::new(guard, remote);
     // The layer stands outermost: what it checks is what the router serves. What passes it has a `Pass`, and only that.
     let app = Router::new().route("/v1/sites", get(sites)).layer(guarded);
 

@@ -8,8 +8,8 @@ mod values;
 use causeway_protocol::profile::SHIPPED;
 
 pub use resolve::{Serve, check_values, resolve};
-pub use sources::{Given, from_env, from_file, manual};
 pub(crate) use resolve::{is_public, read_profile};
+pub use sources::{Given, from_env, from_file, manual};
 pub(crate) use values::{address, is_loopback_url, origin, upstream};
 
 /// One setting.

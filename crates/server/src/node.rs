@@ -156,7 +156,10 @@ impl Node {
         let telling = !matches!(change, Change::Sweep(_));
         let takes_back = matches!(
             change,
-            Change::RepudiateFamily { .. } | Change::CutToken { .. } | Change::CutConnection { .. } | Change::Switch { .. }
+            Change::RepudiateFamily { .. }
+                | Change::CutToken { .. }
+                | Change::CutConnection { .. }
+                | Change::Switch { .. }
         );
         let outcome = self.store.apply(change).await.map_err(|error| {
             if matches!(error, StoreError::Failed(_)) {

@@ -85,7 +85,8 @@ impl Platform {
         let admin_tls = tls.clone().filter(|_| settings.admin_tls);
         let admin_scheme = if admin_tls.is_some() { "https" } else { "http" };
         let admin_url = admin_address.map(|address| format!("{admin_scheme}://{address}"));
-        let description = describe::platform(&node, admin_url.as_deref().map(|url| (url, &admin_key, &edge_key)), &seed);
+        let description =
+            describe::platform(&node, admin_url.as_deref().map(|url| (url, &admin_key, &edge_key)), &seed);
         let (clock, entropy) = (node.clock.clone(), node.entropy.clone());
         let vault = providers::open(&node.profile, &node.origins, settings.providers, place.as_ref(), clock, entropy)?;
         let options = Options {

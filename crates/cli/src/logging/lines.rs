@@ -31,7 +31,8 @@ pub(super) struct Log<F> {
 
 impl<F: Fn(Vec<u8>) + 'static> Subscriber for Log<F> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= self.most
+        // Also the bare question whether an event would be written, which is neither event nor span.
+        !metadata.is_span() && *metadata.level() <= self.most
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

@@ -89,7 +89,9 @@ impl Remote {
         if told.failing != heard.is_err() {
             told.failing = heard.is_err();
             match told.failing {
-                true => tracing::warn!("no node hears what was used of budgets: this guard goes on with its part of them"),
+                true => {
+                    tracing::warn!("no node hears what was used of budgets: this guard goes on with its part of them")
+                }
                 false => tracing::info!("a node hears again what was used of budgets"),
             }
         }

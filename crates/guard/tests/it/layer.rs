@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use causeway_protocol::profile::{ApiKeyRules, Budget, Profile, SitePlace};
 use causeway_protocol::records::FeedEvent;
 use causeway_protocol::seal::{KeyRing, sha256};
 use causeway_protocol::time::Seconds;
-use causeway_protocol::{ApiKeyId, ConsumerId, Reason, ScopeSet, UnixTime, UserId};
+use causeway_protocol::{ApiKeyId, ConnectionId, ConsumerId, Reason, ScopeSet, UnixTime, UserId};
 use http::Request;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +26,9 @@ use crate::world::{APP, BIG, CONNECTION, NOW, Source, World, ring};
 struct Here {
     world: World,
     keys: Arc<KeyRing>,
+    /// Those that come, once somebody misses one.
+    newer: Option<Arc<KeyRing>>,
+    passed: Mutex<Vec<(ConnectionId, UnixTime)>>,
     nanos: AtomicU64,
     /// Whether somebody can be asked about signatures.
     asks: bool,
@@ -53,6 +56,15 @@ impl Authority for Here {
 
     fn monotonic_nanos(&self) -> u64 {
         self.nanos.load(Ordering::Relaxed)
+    }
+
+    async fn newer_keys(&self, before: &Arc<KeyRing>, token: &str) -> Option<Arc<KeyRing>> {
+        assert!(Arc::ptr_eq(before, &self.keys) && token.starts_with("ts_at_"), "{token}");
+        self.newer.clone()
+    }
+
+    fn passed(&self, connection: ConnectionId, at: UnixTime) {
+        self.passed.lock().unwrap().push((connection, at));
     }
 
     /// Takes the word of whoever says `oauth_signature=right`, in the header or in the form.
@@ -99,9 +111,14 @@ impl Service {
     }
 
     async fn serve(change: impl FnOnce(&mut Profile), asks: bool) -> Self {
+        Self::with_keys(change, asks, ring(1), None).await
+    }
+
+    async fn with_keys(change: impl FnOnce(&mut Profile), asks: bool, keys: KeyRing, newer: Option<KeyRing>) -> Self {
         let world = World::with(change);
         let guard = Arc::new(Guard::new(&world.profile));
-        let here = Arc::new(Here { world, keys: Arc::new(ring(1)), nanos: AtomicU64::new(1), asks });
+        let (keys, newer) = (Arc::new(keys), newer.map(Arc::new));
+        let here = Arc::new(Here { world, keys, newer, passed: Mutex::default(), nanos: AtomicU64::new(1), asks });
         let calls = Arc::new(AtomicUsize::new(0));
         let app = Router::new().fallback(echo).with_state(calls.clone()).layer(GuardLayer::new(guard, here.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -193,6 +210,17 @@ async fn bg_07_what_is_taken_back_is_refused_at_once_and_not_knowing_is_503() {
     service.here.nanos.store(6, Ordering::Relaxed);
     let stale = service.send("GET /v1/sites", &token, "").await;
     assert!(stale.starts_with("HTTP/1.1 503") && stale.contains("retry-after: 1"), "{stale}");
+}
+
+#[tokio::test]
+async fn tokens_3_a_key_that_is_not_held_is_asked_for_before_anybody_hears_503() {
+    let unheard = Service::with_keys(|_| {}, true, ring(2), None).await;
+    assert_eq!(unheard.refused("GET /v1/sites", &unheard.token(), "").await, says("503", Reason::KeyUnknown));
+    assert!(unheard.here.passed.lock().unwrap().is_empty());
+    let service = Service::with_keys(|_| {}, true, ring(2), Some(ring(1))).await;
+    let answer = service.send("GET /v1/sites", &service.token(), "").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(*service.here.passed.lock().unwrap(), [(CONNECTION, NOW)], "and whose it was is told");
 }
 
 #[tokio::test]

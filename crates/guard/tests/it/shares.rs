@@ -1,6 +1,8 @@
 //! Budgets that nodes keep together, simulated: three guards, one customer, tellings that are late. What passes is compared with
 //! what one node would let pass of the same calls.
 
+#![allow(clippy::print_stdout, reason = "a simulation shows what it counted")]
+
 use causeway_guard::{Credential, Guard, Identified};
 use causeway_protocol::cluster::{NodeId, Share};
 use causeway_protocol::profile::{Budget, shipped};

@@ -7,7 +7,9 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causeway_guard::MAX_SITE_BODY;
-use causeway_guard::remote::wire::{Heard, Judged, MAX_REPORT, Report, Signed, Verdict, WireCustomer, WireShare, scopes};
+use causeway_guard::remote::wire::{
+    Heard, Judged, MAX_REPORT, Report, Signed, Verdict, WireCustomer, WireShare, scopes,
+};
 use causeway_guard::{Credential, Identified};
 use causeway_protocol::cluster::Share;
 use causeway_protocol::legacy::LegacyUse;

@@ -85,7 +85,8 @@ pub fn resolve(said: &Said) -> Result<Settings, Vec<String>> {
         );
     }
     if public(authz_listen) && proxies.0.is_empty() {
-        problems.push("the listener for Envoy is not on loopback: it wants the --trusted-proxy that asks there".to_owned());
+        problems
+            .push("the listener for Envoy is not on loopback: it wants the --trusted-proxy that asks there".to_owned());
     }
     if listen.is_some_and(|at| at.ip().is_unspecified()) && said.api_url.is_none() {
         problems.push("the listener is on every address: say with --api-url which one callers see".to_owned());

@@ -7,7 +7,9 @@ use causeway_protocol::legacy::Consumer;
 use causeway_protocol::profile::Consequence;
 use causeway_protocol::records::{Act, App, Connection, Customer, Person};
 use causeway_protocol::secret::Secret;
-use causeway_protocol::{AppId, AudienceId, Change, ConnectionId, CustomerId, Outcome, Reason, Refusal, Subject, UnixTime, UserId};
+use causeway_protocol::{
+    AppId, AudienceId, Change, ConnectionId, CustomerId, Outcome, Reason, Refusal, Subject, UnixTime, UserId,
+};
 use causeway_storage::{Page, Store};
 
 use super::{apps, connected, passwords};

@@ -126,7 +126,9 @@ async fn shared_ring(
             let name = path.display().to_string();
             if !path.exists() {
                 if key_marks::is_marked(engine).await.map_err(|error| one(error.to_string()))? {
-                    return Err(one(format!("{name}: there is no key file, and the database was made with one: copy it here")));
+                    return Err(one(format!(
+                        "{name}: there is no key file, and the database was made with one: copy it here"
+                    )));
                 }
                 keys::create(&path, entropy).map_err(one)?;
                 notes.push(format!("a new key file was made: {name}. Back it up, and copy it to every other node"));
@@ -134,7 +136,9 @@ async fn shared_ring(
             (of_file(platform, path, None)?, name)
         }
         KeysAt::Ready(ring) => (ring.into(), "the key ring".to_owned()),
-        KeysAt::BesideData | KeysAt::InData => return Err(one("--database wants --keys FILE: every node has the same keys")),
+        KeysAt::BesideData | KeysAt::InData => {
+            return Err(one("--database wants --keys FILE: every node has the same keys"));
+        }
     };
     key_marks::check(engine, &ring.get(), &name).await.map_err(one)?;
     Ok(ring)

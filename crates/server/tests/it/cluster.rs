@@ -132,6 +132,20 @@ async fn r_10_a_node_that_writes_has_read_everything_before_it() {
 }
 
 #[tokio::test]
+async fn r_10_who_says_that_it_is_taken_back_already_refuses_it_from_then_on() {
+    let nodes = Builder::new().nodes(2).await;
+    let [a, b] = &nodes[..] else { panic!("two nodes") };
+    b.link().silence(true);
+    let pair = ACME.connect(a, OLIVIA).await;
+    assert_eq!(sites(b, &pair.access).await.0, 200);
+    // The first answer may have been lost: the same question goes to another node, which has not read the feed yet.
+    for node in [a, b] {
+        assert_eq!(ACME.revoke(node, &pair.refresh).await.status, 200);
+        assert_eq!(sites(node, &pair.access).await, (401, 601));
+    }
+}
+
+#[tokio::test]
 async fn r_05_r_09_a_node_that_is_cut_off_serves_until_the_limit_and_comes_back_by_itself() {
     let nodes = Builder::new().nodes(2).await;
     let [a, b] = &nodes[..] else { panic!("two nodes") };

@@ -1,7 +1,9 @@
 //! A guard at the edge, against running nodes: it judges as they do, hears what they take back, goes on without them
 //! for a while and no longer, and holds nothing but what it needs (TOKENS 3, 6; SECURITY BG-*).
 
+mod budgets;
 mod keys;
+mod trust;
 mod world;
 
 use causeway_protocol::time::Seconds;
@@ -10,6 +12,7 @@ use causeway_testkit::platform::Builder;
 use causeway_testkit::world::{ALBA_KEY, CAL, OLIVIA, PRIYA};
 use causeway_testkit::{Call, Platform};
 
+use crate::authz;
 use crate::oauth1::world as signers;
 use world::{EDGE_KEY, Edge, LEADS, builder, node_key};
 
@@ -70,6 +73,21 @@ async fn bg_14_the_edge_answers_forward_auth_on_its_own_listener() {
     let metrics = edge.at_admin(Call::get("/metrics")).await.text();
     assert!(metrics.contains("causeway_guard_verdicts_total{verdict=\"pass\"} 1"), "{metrics}");
     assert_eq!(edge.at_admin(Call::get("/admin/connections")).await.status, 404);
+}
+
+#[tokio::test]
+async fn bg_14_the_edge_answers_envoy_as_a_node_does() {
+    let platform = platform().await;
+    let edge = Edge::of(&platform).await;
+    let token = ACME.connect(&platform, OLIVIA).await.access;
+    let host = platform.api().trim_start_matches("http://");
+    for (token, words) in [(token.as_str(), ["x-causeway-app", "acme"]), ("x", ["C-601", "www-authenticate"])] {
+        let question = authz::question("GET", LEADS, &[("host", host), ("authorization", &format!("Bearer {token}"))]);
+        let (code, answer) = authz::ask(edge.authz_address(), authz::CHECK, "application/grpc", question).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(code == "0" && words.iter().all(|word| answer.contains(word)), "{code} {answer}");
+    }
+    assert_eq!(authz::ask(edge.authz_address(), authz::CHECK, "application/grpc", &b""[..]).await.0, "3");
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use causeway_protocol::legacy::{
 use causeway_protocol::records::{
     App, Connection, Customer, Decided, Family, FeedEntry, Person, Role, Session, SubjectKey,
 };
-use causeway_protocol::{ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId};
+use causeway_protocol::{
+    ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, UserId,
+};
 
 use super::Model;
 use crate::{AuditRow, Boot, PAGE_MAX, Page, Store, Stored, Tail, audit, rules};

@@ -31,7 +31,6 @@ use super::{Content, Limits, fault_of_the_body, hygiene};
 use crate::http::front::Front;
 use crate::http::headers::{X_REQUEST_ID, request_id, source};
 
-
 /// Connections kept open between requests.
 const IDLE_CONNECTIONS: usize = 256;
 /// For how long: shorter than servers usually keep theirs, so that we seldom meet one that is just closing.

@@ -71,6 +71,7 @@ impl Edge {
         let clock = Arc::new(Clock::at(platform.clock.now()));
         let mut settings = Settings::new(profile, vec![node], Secret::new(key), backend.url());
         settings.admin_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        settings.authz_listen = settings.admin_listen;
         settings.api_url = Some(platform.api().to_owned());
         settings.clock = clock.clone();
         settings.entropy = Arc::new(Chance::seeded(7));
@@ -92,6 +93,23 @@ impl Edge {
     /// Sends to its own listener.
     pub(crate) async fn at_admin(&self, call: Call) -> Response {
         call.send(self.process.admin_address().expect("it has one")).await
+    }
+
+    /// Where Envoy asks.
+    pub(crate) fn authz_address(&self) -> SocketAddr {
+        self.process.authz_address().expect("it has one")
+    }
+
+    /// Keeps budgets together with the node.
+    pub(crate) async fn tell_shares(&self) {
+        self.process.outpost().tell_shares().await.expect("the node hears it");
+    }
+
+    /// Waits until it judges.
+    pub(crate) async fn fresh(&self) {
+        while !self.process.outpost().remote.is_fresh() {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// A call with a token.
