@@ -23,7 +23,7 @@ use crate::{StoreError, Stored};
 /// A batch that lost against another transaction is sent again so many times.
 pub(super) const TRIES: u32 = 6;
 
-/// Everything that must hold stands in the WHERE, as in `sqlite/families.rs`. The position is read in the statement's own
+/// Everything that must hold stands in the WHERE, as in `sqlite/advance.rs`. The position is read in the statement's own
 /// snapshot, the one that the conditions saw (READ COMMITTED: one statement, one snapshot). If the statement waits for a row,
 /// only that row is looked at anew; cuts and position stay those of the snapshot. So a take-back that commits meanwhile has
 /// a later position than what is answered here, and what is sealed with it is born dead.
