@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::check_family;
 use crate::history::{Class, History, Micros, Op, Said, What};
+use crate::meter::quantile;
 
 const MILLI: Micros = 1_000;
 /// What a node that hears of news, one that does not, and one that hears nothing at all may accept after a take-back.
@@ -17,17 +18,19 @@ const CUT: Micros = 5_000 * MILLI;
 pub const MARGIN: Micros = 250 * MILLI;
 /// After a fault a node needs a while to be reached again, or to hear again.
 const RECOVERY: Micros = 4_000 * MILLI;
+/// Until then its sessions with the database may still be on the way back, those for news among them: counted apart.
+const BACK: Micros = 8_000 * MILLI;
 /// Younger than this, a second presentation is an honest race.
 const RACE_WINDOW: Micros = 9_000 * MILLI;
 /// More of one kind are only counted.
 const SHOWN: usize = 5;
 
-/// When a family's end was asked for, and when it was confirmed; by whom, if that was a revocation: a node that refuses a replay
-/// may only have read what another did.
+/// When a family's end was asked for, and when and where it was confirmed; and whether by a revocation: a node that refuses a
+/// replay may only have read what another did.
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
     asked: Option<Micros>,
-    confirmed: Option<(Micros, Option<u8>)>,
+    confirmed: Option<(Micros, u8, bool)>,
 }
 
 /// The longest acceptance after a confirmed take-back, and how many were looked at.
@@ -41,7 +44,7 @@ struct Delay {
 struct Checker<'a> {
     history: &'a History,
     wrong: BTreeMap<&'static str, (u64, Vec<String>)>,
-    delays: BTreeMap<Class, Delay>,
+    delays: BTreeMap<&'static str, Delay>,
 }
 
 /// The figures; `wrong` holds what was not right, by kind, and is empty if all was.
@@ -97,8 +100,8 @@ fn end(ops: &[&Op]) -> End {
         if may {
             end.asked = Some(end.asked.map_or(op.sent, |at| at.min(op.sent)));
         }
-        if did && end.confirmed.is_none_or(|(at, _)| op.answered < at) {
-            end.confirmed = Some((op.answered, op.is_revocation().then_some(op.node)));
+        if did && end.confirmed.is_none_or(|(at, ..)| op.answered < at) {
+            end.confirmed = Some((op.answered, op.node, op.is_revocation()));
         }
     }
     end
@@ -129,9 +132,12 @@ impl Checker<'_> {
         if matches!(op.said, Said::Refused(401, _)) && end.asked.is_none_or(|asked| op.answered < asked) {
             self.say("a false 401", op);
         }
-        let Some((confirmed, at)) = end.confirmed.filter(|(confirmed, _)| op.sent > *confirmed) else { return };
-        let class = self.class(op.node, confirmed, op.sent);
-        let delay = self.delays.entry(class).or_default();
+        let Some((confirmed, at, revoked)) = end.confirmed.filter(|(when, ..)| op.sent > *when) else { return };
+        let class = self.class(op.node, confirmed, op.sent, RECOVERY);
+        // The promise is the same; but who heals hears, and tells, by looking now and then.
+        let heals = |node| self.class(node, confirmed, op.sent, BACK) != Class::Calm;
+        let just_healed = class == Class::Calm && (heals(op.node) || heals(at));
+        let delay = self.delays.entry(if just_healed { "just healed" } else { class.word() }).or_default();
         if op.said != Said::Good {
             delay.refused += u64::from(matches!(op.said, Said::Refused(..)));
             return;
@@ -144,7 +150,7 @@ impl Checker<'_> {
             Class::Silent => SILENT,
             Class::Calm | Class::Killed => CALM,
         };
-        if at == Some(op.node) {
+        if revoked && at == op.node {
             self.say("accepted after its take-back by the node that had confirmed it", op);
         } else if after > promised + MARGIN + self.stalled(confirmed, op.sent) {
             self.say("accepted longer after its take-back than was promised", op);
@@ -152,9 +158,9 @@ impl Checker<'_> {
     }
 
     /// The worst that may have kept a node from hearing of something before it was asked.
-    fn class(&self, node: u8, from: Micros, to: Micros) -> Class {
+    fn class(&self, node: u8, from: Micros, to: Micros, recovery: Micros) -> Class {
         let touches = |fault: &&crate::history::Fault| {
-            fault.nodes >> node & 1 == 1 && fault.from < to && fault.to.is_none_or(|ended| ended + RECOVERY > from)
+            fault.nodes >> node & 1 == 1 && fault.from < to && fault.to.is_none_or(|ended| ended + recovery > from)
         };
         self.history.faults.iter().filter(touches).map(|fault| fault.class).max().unwrap_or(Class::Calm)
     }
@@ -162,6 +168,16 @@ impl Checker<'_> {
     fn stalled(&self, from: Micros, to: Micros) -> Micros {
         let touches = |(at, long): &&(Micros, Micros)| *at < to && at + long > from;
         self.history.stalls.iter().filter(touches).map(|(_, long)| long).sum()
+    }
+
+    /// How long a new pair took where nothing was wrong.
+    fn calm_refreshes(&self) -> Value {
+        let moved = self.history.ops.iter().filter(|op| matches!(op.said, Said::Moved(_)));
+        let calm = moved.filter(|op| self.class(op.node, op.sent, op.answered, BACK) == Class::Calm);
+        let mut micros: Vec<u32> = calm.map(|op| u32::try_from(op.answered - op.sent).unwrap_or(u32::MAX)).collect();
+        micros.sort_unstable();
+        let at = |share: f64| f64::from(quantile(&micros, share)) / 1e3;
+        json!({"count": micros.len(), "p50_ms": at(0.5), "p99_ms": at(0.99), "p999_ms": at(0.999), "max_ms": at(1.0)})
     }
 
     fn figures(&self, families: usize, ended: u64) -> Value {
@@ -186,12 +202,13 @@ impl Checker<'_> {
         }
         let mut faults: BTreeMap<&str, u64> = BTreeMap::new();
         self.history.faults.iter().for_each(|fault| *faults.entry(fault.class.word()).or_default() += 1);
-        let delay = |(class, delay): (&Class, &Delay)| {
+        let delay = |(class, delay): (&&str, &Delay)| {
             let most = delay.most as f64 / 1e3;
-            (class.word().to_owned(), json!({"most_ms": most, "accepted": delay.accepted, "refused": delay.refused}))
+            ((*class).to_owned(), json!({"most_ms": most, "accepted": delay.accepted, "refused": delay.refused}))
         };
         let stalls = self.history.stalls.iter().map(|(_, long)| long / MILLI).max().unwrap_or(0);
-        json!({"families": families, "ended": ended, "asked": asked, "not_done": refused, "faults": faults,
+        let calm = self.calm_refreshes();
+        json!({"calm_refreshes": calm, "families": families, "ended": ended, "asked": asked, "not_done": refused, "faults": faults,
             "delays": self.delays.iter().map(delay).collect::<Map<_, _>>(), "longest_stall_ms": stalls,
             "wrong": self.wrong.iter().map(|(what, (count, shown))| json!([what, count, shown])).collect::<Vec<_>>()})
     }

@@ -14,7 +14,7 @@ use crate::place::Platform;
 
 /// Pages between a link and its callback: sign-in, consent, and some redirects.
 const MOST_STEPS: usize = 12;
-const ALLOW: &[&str] = &["allow", "approve", "authorize"];
+pub(crate) const ALLOW: &[&str] = &["allow", "approve", "authorize"];
 
 /// Codes for `count` pairs of an admin and an app, each pair `each` times in a row before the next.
 pub async fn codes(platform: &Platform, count: usize, each: usize, skip: usize) -> Result<Vec<Code>> {
@@ -89,9 +89,9 @@ pub fn write_form(request: &mut Vec<u8>, url: &Url, body: &str, headers: &[(&str
 
 /// A person's browser without script: cookies and forms.
 #[derive(Default)]
-struct Browser {
+pub(crate) struct Browser {
     /// By authority: cookies do not know ports, but our two origins may differ.
-    cookies: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) cookies: BTreeMap<String, BTreeMap<String, String>>,
     connections: BTreeMap<String, Connection>,
 }
 
@@ -100,13 +100,7 @@ impl Browser {
         let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_string();
         let redirect_uri = app["redirect_uris"][0].as_str().ok_or("an app without redirect URI")?.to_string();
         let client_id = text(app, "client_id");
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("response_type", "code")
-            .append_pair("client_id", &client_id)
-            .append_pair("redirect_uri", &redirect_uri)
-            .append_pair("state", "bench")
-            .finish();
-        let mut url = Url::parse(&format!("{}?{query}", platform.url("authorize")?))?;
+        let mut url = Url::parse(&link(platform, &client_id, &redirect_uri)?)?;
         let mut form: Option<Form> = None;
         for _ in 0..MOST_STEPS {
             let reply = self.visit(&url, form.take()).await?;
@@ -119,7 +113,7 @@ impl Browser {
                 continue;
             }
             let page = String::from_utf8_lossy(&reply.body).into_owned();
-            let filled = fill(&page, &text(person, "email"), &text(person, "password"))
+            let filled = fill(&page, &text(person, "email"), &text(person, "password"), ALLOW)
                 .ok_or_else(|| format!("{} {}: no form to go on with:\n{page}", reply.status, url.path))?;
             if !filled.action.is_empty() {
                 url = join(&url, &filled.action)?;
@@ -129,7 +123,8 @@ impl Browser {
         Err("the flow does not come to an end".into())
     }
 
-    async fn visit(&mut self, url: &Url, form: Option<Form>) -> Result<Reply> {
+    /// One request: a form that is posted, or a page.
+    pub(crate) async fn visit(&mut self, url: &Url, form: Option<Form>) -> Result<Reply> {
         let Url { authority, path } = url;
         let jar = self.cookies.entry(authority.clone()).or_default();
         let cookie = jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
@@ -162,8 +157,19 @@ impl Browser {
     }
 }
 
-/// The form that leads on: the one with a password, or the one that allows.
-fn fill(page: &str, email: &str, password: &str) -> Option<Form> {
+/// The link with which an app sends a person to the platform.
+pub(crate) fn link(platform: &Platform, client_id: &str, redirect_uri: &str) -> Result<String> {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("response_type", "code")
+        .append_pair("client_id", client_id)
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("state", "bench")
+        .finish();
+    Ok(format!("{}?{query}", platform.url("authorize")?))
+}
+
+/// The form that leads on: the one with a password, or the one with a button of these words.
+pub(crate) fn fill(page: &str, email: &str, password: &str, words: &[&str]) -> Option<Form> {
     let mut found = forms(page);
     if let Some(form) = found.iter_mut().find(|form| !form.passwords.is_empty()) {
         for name in form.passwords.clone() {
@@ -176,17 +182,17 @@ fn fill(page: &str, email: &str, password: &str) -> Option<Form> {
         }
         return Some(form.clone());
     }
-    let form = found.iter_mut().find(|form| form.button(ALLOW).is_some())?;
-    form.press(ALLOW);
+    let form = found.iter_mut().find(|form| form.button(words).is_some())?;
+    form.press(words);
     Some(form.clone())
 }
 
-fn code_of(location: &str) -> Option<String> {
+pub(crate) fn code_of(location: &str) -> Option<String> {
     let query = location.split_once('?')?.1.split('#').next()?;
     form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").map(|(_, value)| value.into_owned())
 }
 
-fn join(base: &Url, location: &str) -> Result<Url> {
+pub(crate) fn join(base: &Url, location: &str) -> Result<Url> {
     if location.starts_with("http://") {
         return Url::parse(location);
     }

@@ -1,5 +1,5 @@
-//! Refreshes, calls and redemptions at a constant rate through one address, until somebody says stop. No request is ever sent
-//! again: each must be answered with what was asked for.
+//! Refreshes, calls and redemptions at a constant rate through one address, until somebody says stop; what was redeemed is taken
+//! back at once. No request is ever sent again: each must be answered with what was asked for.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::Result;
 use crate::arrivals::Arrivals;
@@ -21,6 +21,10 @@ use crate::work::refresh::{take_pair, write_refresh};
 
 /// Who waits longer has been failed.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What was taken back is refused on every node after this: the promise of 250 ms, and as much again for a busy machine.
+const KNOWN: Duration = Duration::from_millis(500);
+/// Calls with a token that was taken back: the balancer sends them to different nodes.
+const REFUSED_CALLS: usize = 3;
 /// Failures that are shown.
 const SHOWN: usize = 8;
 
@@ -28,6 +32,8 @@ const SHOWN: usize = 8;
 pub struct Plan {
     /// Refreshes and redemptions.
     pub token: Url,
+    /// RFC 7009.
+    pub revoke: Url,
     /// Calls.
     pub api: Url,
     /// Chains to be moved.
@@ -91,8 +97,8 @@ impl Steady {
         let Some(mut chain) = taken else { return self.fail("refresh", "every chain is under way".into()) };
         let mut request = Vec::new();
         write_refresh(&mut request, &self.plan.token, &chain, &chain.refresh);
-        if let Some((status, body)) = self.ask("refresh", due, &self.plan.token, &request).await
-            && take_pair(&mut chain, status, &body)
+        if let Some(body) = self.ask("refresh", 200, due, &self.plan.token, &request).await
+            && take_pair(&mut chain, 200, &body)
         {
             self.chains.borrow_mut().push_back(chain);
         }
@@ -101,20 +107,47 @@ impl Steady {
     async fn call(self: Rc<Self>, due: Instant) {
         let at = self.next.get();
         self.next.set(at + 1);
-        let (Url { authority, path }, bearer) = (&self.plan.api, &self.plan.bearers[at % self.plan.bearers.len()]);
+        self.call_with("check", 200, due, &self.plan.bearers[at % self.plan.bearers.len()]).await;
+    }
+
+    async fn call_with(&self, what: &'static str, wanted: u16, due: Instant, bearer: &str) {
+        let Url { authority, path } = &self.plan.api;
         let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer {bearer}\r\n\r\n");
-        self.ask("check", due, &self.plan.api, request.as_bytes()).await;
+        self.ask(what, wanted, due, &self.plan.api, request.as_bytes()).await;
     }
 
     async fn redeem(self: Rc<Self>, due: Instant) {
         let Some(code) = self.codes.borrow_mut().pop_front() else { return };
         let mut request = Vec::new();
         write_form(&mut request, &self.plan.token, &exchange_body(&code), &[]);
-        self.ask("redeem", due, &self.plan.token, &request).await;
+        let Some(body) = self.ask("redeem", 200, due, &self.plan.token, &request).await else { return };
+        let mut chain = Chain { client_id: code.client_id, client_secret: code.client_secret, ..Chain::default() };
+        if take_pair(&mut chain, 200, &body) {
+            self.take_back(&chain).await;
+        }
     }
 
-    /// Once. The time is counted from when the request was due.
-    async fn ask(&self, what: &'static str, due: Instant, url: &Url, request: &[u8]) -> Option<(u16, Vec<u8>)> {
+    /// Good before, on whatever node; refused behind, on every one.
+    async fn take_back(&self, chain: &Chain) {
+        self.call_with("check", 200, Instant::now(), &chain.access).await;
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", &chain.refresh)
+            .append_pair("client_id", &chain.client_id)
+            .append_pair("client_secret", &chain.client_secret)
+            .finish();
+        let mut request = Vec::new();
+        write_form(&mut request, &self.plan.revoke, &body, &[]);
+        if self.ask("revoke", 200, Instant::now(), &self.plan.revoke, &request).await.is_none() {
+            return;
+        }
+        sleep(KNOWN).await;
+        for _ in 0..REFUSED_CALLS {
+            self.call_with("refused call", 401, Instant::now(), &chain.access).await;
+        }
+    }
+
+    /// Once; another status than the one that is wanted is a failure. The time is counted from when the request was due.
+    async fn ask(&self, what: &'static str, wanted: u16, due: Instant, url: &Url, request: &[u8]) -> Option<Vec<u8>> {
         let kept = self.idle.borrow_mut().pop();
         let mut connection = kept.unwrap_or_else(|| Connection::to(&url.authority));
         let glance = match timeout(PATIENCE, connection.call(request)).await {
@@ -130,13 +163,13 @@ impl Steady {
         };
         let body = connection.body(glance).to_vec();
         self.idle.borrow_mut().push(connection);
-        if glance.status == 200 {
-            let micros = u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX);
-            self.done.borrow_mut().entry(what).or_default().push(micros);
-        } else {
+        if glance.status != wanted {
             self.fail(what, format!("{} {}", glance.status, String::from_utf8_lossy(&body)));
+            return None;
         }
-        Some((glance.status, body))
+        let micros = u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX);
+        self.done.borrow_mut().entry(what).or_default().push(micros);
+        Some(body)
     }
 
     fn fail(&self, what: &str, why: String) {

@@ -22,6 +22,8 @@ pub mod place;
 pub mod probe;
 pub mod resume;
 pub mod takeback;
+pub mod trees;
+pub mod visit;
 pub mod work;
 
 /// What a tool answers when it cannot go on: a sentence for the person who started it.

@@ -44,6 +44,16 @@ pub(super) struct Filled<'h> {
     pub(super) alone: String,
 }
 
+impl<'h> Filled<'h> {
+    /// The copy, to be served by itself under this name.
+    fn alone(&self, name: &str) -> Result<Rig<'h>, String> {
+        let rig = self.rig.at(name, (&self.alone).into())?;
+        let failed = |e: std::io::Error| format!("cannot copy the chains: {e}");
+        std::fs::copy(&self.chains, rig.file("filled")?).map_err(failed)?;
+        Ok(rig)
+    }
+}
+
 /// Both stores, from one rig with grants whose server does not run.
 pub(super) fn both<'h>(
     rig: Rig<'h>,
@@ -132,6 +142,8 @@ pub(crate) fn prove(house: &House, families: u64) -> Result<(), String> {
     rig.load(&server, "connect", &["--count", &grants.to_string(), "--chains", &pattern])?;
     server.stop()?;
     let (small, large) = both(rig, &pattern, families, &mut book)?;
+    // Before the rates, which change the one store more than the other: in both the same rows stand side by side.
+    let pages = pages::compare(&small.alone("pages-small")?, &large.alone("pages-large")?, [SMALL, families]);
     for round in 0..wish.rounds {
         println!("  round {} of {}", round + 1, wish.rounds);
         compare(&small, &large, &wish, round, &mut book)?;
@@ -140,7 +152,7 @@ pub(crate) fn prove(house: &House, families: u64) -> Result<(), String> {
     large.server.stop()?;
     let (data, _) = machine::directory_bytes(&large.rig.data)?;
     println!("  {families} connections: {:.2} GB, {:.0} bytes each", data / 1e9, data / families as f64);
-    let problems = [pages::compare(&small.rig, &large.rig), judge(&book, small_run)];
+    let problems = [pages, judge(&book, small_run)];
     let problems: Vec<String> = problems.into_iter().filter_map(Result::err).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
 }

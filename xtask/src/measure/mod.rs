@@ -11,6 +11,7 @@ mod kill;
 mod large;
 mod machine;
 mod migrate;
+mod page_acts;
 mod pages;
 mod partition;
 mod partition_nodes;

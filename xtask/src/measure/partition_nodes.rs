@@ -110,10 +110,11 @@ impl<'h> Nodes<'h> {
         Ok(())
     }
 
-    /// SIGTERM, and the demand that it ends well in time.
-    pub(super) fn stop(&mut self, number: usize) -> Result<(), String> {
+    /// SIGTERM, then what is done meanwhile, and the demand that it ends well in time.
+    pub(super) fn stop(&mut self, number: usize, meanwhile: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
         let mut child = self.running[number].take().ok_or("it does not run")?;
         shell::capture(shell::command("kill", ["-TERM", &child.0.id().to_string()]))?;
+        meanwhile()?;
         let watch = Stopwatch::start();
         while watch.elapsed() < PATIENCE {
             match child.0.try_wait().map_err(|e| format!("cannot wait for node {number}: {e}"))? {
@@ -227,6 +228,7 @@ pub(super) fn report(said: &Value) -> Result<(), String> {
     );
     println!("  asked {}", check["asked"]);
     println!("  not done {}", check["not_done"]);
+    println!("  refreshes while all was well: {}", check["calm_refreshes"]);
     println!("  the machine stood still for {} ms at most", check["longest_stall_ms"]);
     for (class, delay) in check["delays"].as_object().into_iter().flatten() {
         let most = delay["most_ms"].as_f64().unwrap_or(0.0);

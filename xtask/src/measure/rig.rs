@@ -86,6 +86,11 @@ impl<'h> Rig<'h> {
     pub(crate) fn copy(&self, name: &str) -> Result<Self, String> {
         let data = fresh_directory(self.house, &format!("{name}-data"))?;
         copy_directory(&self.data, &data)?;
+        self.at(name, data)
+    }
+
+    /// The same on other data, a copy of its own, which no server serves.
+    pub(crate) fn at(&self, name: &str, data: PathBuf) -> Result<Self, String> {
         // The description that the copy's server writes must stand beside nobody else's.
         self.house.target(&format!("run/{name}/seed.toml"))?;
         Ok(Self {
@@ -249,5 +254,15 @@ fn seed_text() -> String {
              customer = \"{customer}\"\n"
         );
     }
+    // Who reads the reports, and whom no measurement ever connects.
+    text.push_str(
+        "\n[[people]]\nemail = \"staff@bench.example\"\npassword = \"bench-password-staff\"\nrole = \"staff\"\n\n\
+         [[customers]]\nid = \"19999\"\nname = \"Bench newcomer\"\n\n\
+         [[customers.sites]]\nid = \"29999\"\nname = \"Bench new site\"\nactive = true\n\n\
+         [[people]]\nemail = \"newcomer@bench.example\"\npassword = \"bench-password-newcomer\"\nrole = \"customer_admin\"\n\
+         customer = \"19999\"\n\n\
+         [[oauth1]]\ncustomer = \"19999\"\nconsumer_key = \"bench-consumer\"\n\
+         consumer_secret = \"bench-consumer-secret-0123456789\"\n",
+    );
     text
 }

@@ -68,6 +68,7 @@ async fn steady(args: &Args) -> Result<Value> {
     let callers = chains.split_off(chains.len().saturating_sub(args.number("bearers", 16)?));
     let plan = Plan {
         token: Url::parse(&platform.url("token")?)?,
+        revoke: Url::parse(&platform.url("revoke")?)?,
         api: Url::parse(&format!("{}{}", platform.text("api_url")?, args.text("path")?))?,
         chains,
         bearers: callers.into_iter().map(|chain| chain.access).collect(),

@@ -16,7 +16,7 @@ use causeway_bench::place::Platform;
 use causeway_bench::work::exchange::Exchange;
 use causeway_bench::work::fixed::Fixed;
 use causeway_bench::work::refresh::Refresh;
-use causeway_bench::{Result, connect, resume, takeback};
+use causeway_bench::{Result, connect, resume, takeback, visit};
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
@@ -46,6 +46,7 @@ async fn run() -> Result<Value> {
         "refresh" => refresh(&args).await,
         "credentials" => credentials(&args).await,
         "takeback" => take_back(&args).await,
+        "visit" => visit::visit(&args).await,
         "exchange" => {
             let url = Url::parse(&platform(&args)?.url("token")?)?;
             let work = Exchange::new(&url, &read_codes(args.text("codes")?)?);
@@ -59,7 +60,7 @@ async fn run() -> Result<Value> {
             Ok(figures)
         }
         other => Err(format!(
-            "there is no `{other}`: connect, echo, get, introspect, refresh, credentials, exchange, resume, takeback"
+            "there is no `{other}`: connect, echo, get, introspect, refresh, credentials, exchange, resume, takeback, visit"
         )),
     }
 }
