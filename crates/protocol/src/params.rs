@@ -67,6 +67,17 @@ impl Params {
         self.get(name)?.ok_or_else(|| Reason::ParameterMissing.about(shown(name)))
     }
 
+    /// Refuses a second one of any of these names, wherever it counts.
+    pub fn none_twice(&self, names: &[&str]) -> Result<(), Refusal> {
+        let repeated = |(at, (name, _)): &(usize, &(String, String))| {
+            self.pairs[..*at].iter().any(|(earlier, _)| earlier == name) && names.contains(&name.as_str())
+        };
+        match self.pairs.iter().enumerate().find(repeated) {
+            Some((_, (name, _))) => Err(Reason::ParameterRepeated.about(shown(name))),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the name occurs at all, with whatever value.
     pub fn has(&self, name: &str) -> bool {
         self.pairs.iter().any(|(known, _)| known == name)
@@ -74,12 +85,14 @@ impl Params {
 }
 
 fn holds_control(text: &str) -> bool {
-    if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(char::is_control) }
+    // Without a way out of the loop, it is done many bytes at a time.
+    let ascii = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
+    ascii || (!text.is_ascii() && text.chars().any(char::is_control))
 }
 
 fn decode(part: &[u8]) -> Result<String, Refusal> {
     // Tokens, ids and secrets stand as they are.
-    if !part.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+    if !part.iter().fold(false, |found, byte| found | matches!(byte, b'+' | b'%')) {
         let plain = std::str::from_utf8(part).map(str::to_owned);
         return plain.map_err(|_| Reason::ParameterMalformed.about("not UTF-8"));
     }

@@ -54,7 +54,12 @@ impl ScopeSet {
 
     /// The numbers in it, ascending.
     pub fn numbers(self) -> impl Iterator<Item = u8> {
-        (0..MAX_SCOPES as u8).filter(move |n| self.0 >> n & 1 == 1)
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let lowest = (left != 0).then(|| left.trailing_zeros() as u8)?;
+            left &= left - 1;
+            Some(lowest)
+        })
     }
 
     /// Little-endian, without trailing zero bytes: one byte for the first eight words.
@@ -109,7 +114,14 @@ impl Scopes {
 
     /// The words of a set, space-separated, in the registry's order.
     pub fn text(&self, set: ScopeSet) -> String {
-        self.names(set).collect::<Vec<_>>().join(" ")
+        let mut text = String::with_capacity(64);
+        for name in self.names(set) {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(name);
+        }
+        text
     }
 
     /// The words of a set, in the registry's order.

@@ -64,7 +64,8 @@ impl<'a> Reader<'a> {
     /// See [`Writer::int`]. Only the shortest spelling is accepted.
     pub fn int(&mut self) -> Option<i64> {
         let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
+        let mut shift = 0;
+        while shift < 64 {
             let (first, rest) = self.rest.split_first()?;
             self.rest = rest;
             let part = u64::from(first & 0x7f);
@@ -75,6 +76,7 @@ impl<'a> Reader<'a> {
             if first & 0x80 == 0 {
                 return Some(value as i64);
             }
+            shift += 7;
         }
         None
     }

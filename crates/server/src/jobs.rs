@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use causeway_protocol::change::Sweep;
-use causeway_protocol::{Change, Position};
+use causeway_protocol::{Change, ConnectionId, Position, UnixTime};
 use causeway_storage::Store;
 use causeway_vault::Vault;
 use tokio::sync::watch;
@@ -21,6 +21,9 @@ const FLUSH_EVERY: Duration = Duration::from_secs(2);
 /// Rows of each kind in one sweep: short, so that no request waits behind it.
 const SWEEP_ROWS: u32 = 1_000;
 
+/// Last uses in one write: each is a page, and a refresh may be waiting behind it.
+const FLUSH_ROWS: usize = 256;
+
 /// Runs the jobs until `stop` says true; flushes once more at the end.
 pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
     let (mut sweeps, mut flushes) = (interval(SWEEP_EVERY), interval(FLUSH_EVERY));
@@ -34,13 +37,17 @@ pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
                 sweep(&edge).await;
                 forget(&edge.node).await;
             }
-            _ = flushes.tick() => flush(&edge).await,
+            _ = flushes.tick() => {
+                flush(&edge).await;
+                probe(&edge.node).await;
+            }
             // "Never" must not stand on a page after the first call; what else was used goes in the same write.
             () = edge.last_used.first_use() => flush(&edge).await,
             () = stopped(&mut stop) => break,
         }
     }
-    flush(&edge).await;
+    flush_legacy(&edge).await;
+    record(&edge, &edge.last_used.take()).await;
 }
 
 /// Keeps what accounts connected alive until `stop` says true.
@@ -85,12 +92,14 @@ async fn probe(node: &Node) {
 /// Writes when connections were last used. What cannot be written is a date on a page, and is dropped.
 pub async fn flush(edge: &Shared) {
     flush_legacy(edge).await;
-    let used = edge.last_used.take();
-    if used.is_empty() {
-        return;
-    }
-    if let Err(refusal) = edge.node.apply(Change::RecordUse(used)).await {
-        tracing::warn!(why = refusal.reason.name(), "last uses were not recorded");
+    record(edge, &edge.last_used.due(edge.node.now())).await;
+}
+
+async fn record(edge: &Shared, used: &[(ConnectionId, UnixTime)]) {
+    for part in used.chunks(FLUSH_ROWS) {
+        if let Err(refusal) = edge.node.apply(Change::RecordUse(part.to_vec())).await {
+            return tracing::warn!(why = refusal.reason.name(), "last uses were not recorded");
+        }
     }
 }
 
@@ -109,5 +118,10 @@ async fn flush_legacy(edge: &Shared) {
 pub async fn forget(node: &Node) {
     let head = node.held.head();
     let Ok(oldest) = node.store.feed(Position::ZERO, 1).await else { return };
-    node.held.forget(oldest.first().map_or(head, |oldest| Position(oldest.position.0 - 1)));
+    match oldest.first() {
+        // Not read here yet: it may have taken the place of a cut that is held, and that still counts until then.
+        Some(oldest) if oldest.position > head => {}
+        Some(oldest) => node.held.forget(Position(oldest.position.0 - 1)),
+        None => node.held.forget(head),
+    }
 }

@@ -5,15 +5,17 @@ use axum::Router;
 use axum::routing::{any, get, post};
 use causeway_protocol::profile::HostWord;
 
+use crate::http::log::{GUARD_CHECK, INTROSPECT, TOKEN};
+use crate::http::short::{Routes, Shorts, way};
 use crate::http::{
     accounts, admin, forward_auth, health, introspect, metadata, oauth1, pages, proxy, revoke, token, userinfo,
 };
 use crate::shared::{Edge, Shared};
 
 /// What stands on the login host: the authorization endpoint and everything a person sees.
-pub fn login(edge: &Edge) -> Router<Edge> {
+pub fn login(edge: &Edge) -> Routes<Edge> {
     let paths = &edge.node.profile.endpoints;
-    let pages = Router::new()
+    let pages = Routes::new()
         .route(&paths.authorize, get(pages::authorize::show).post(pages::authorize::show))
         .route("/sign-in", get(pages::sign_in::show).post(pages::sign_in::submit))
         .route("/sign-out", get(pages::sign_in::ask_out).post(pages::sign_in::out))
@@ -39,24 +41,24 @@ pub fn login(edge: &Edge) -> Router<Edge> {
 }
 
 /// Where a person allows an OAuth 1.0 application.
-fn oauth1_pages(edge: &Edge) -> Router<Edge> {
-    let Some(rules) = &edge.node.profile.oauth1 else { return Router::new() };
-    Router::new()
+fn oauth1_pages(edge: &Edge) -> Routes<Edge> {
+    let Some(rules) = &edge.node.profile.oauth1 else { return Routes::new() };
+    Routes::new()
         .route(&rules.authorize, get(pages::oauth1::show).post(pages::oauth1::submit))
         .method_not_allowed_fallback(pages::wrong_method)
 }
 
 /// The other two legs of OAuth 1.0.
-fn oauth1_calls(edge: &Edge) -> Router<Edge> {
-    let Some(rules) = &edge.node.profile.oauth1 else { return Router::new() };
-    Router::new()
+fn oauth1_calls(edge: &Edge) -> Routes<Edge> {
+    let Some(rules) = &edge.node.profile.oauth1 else { return Routes::new() };
+    Routes::new()
         .route(&rules.request_token, any(oauth1::request_token))
         .route(&rules.access_token, any(oauth1::access_token))
 }
 
 /// Where nobody signs in to connect an app, and apps register accounts: the way back, the mini-app, the developer's list.
-fn accounts_pages(edge: &Edge) -> Router<Edge> {
-    let router = Router::new().route(pages::go_back::PATH, post(pages::go_back::submit));
+fn accounts_pages(edge: &Edge) -> Routes<Edge> {
+    let router = Routes::new().route(pages::go_back::PATH, post(pages::go_back::submit));
     let Some(rules) = &edge.node.profile.accounts else { return router };
     let (mini_app, list) = (&rules.mini_app, format!("{}/{{id}}/accounts", edge.node.profile.endpoints.apps));
     let one = format!("{list}/{{account}}");
@@ -73,9 +75,9 @@ fn accounts_pages(edge: &Edge) -> Router<Edge> {
 }
 
 /// The calls with which an app looks after its accounts.
-fn accounts_calls(edge: &Edge) -> Router<Edge> {
-    let Some(rules) = &edge.node.profile.accounts else { return Router::new() };
-    Router::new()
+fn accounts_calls(edge: &Edge) -> Routes<Edge> {
+    let Some(rules) = &edge.node.profile.accounts else { return Routes::new() };
+    Routes::new()
         .route(&rules.register, any(accounts::register))
         .route(&rules.edit, any(accounts::edit))
         .route(&rules.delete, any(accounts::delete))
@@ -83,7 +85,7 @@ fn accounts_calls(edge: &Edge) -> Router<Edge> {
 }
 
 /// What stands on the API host, before the guarded API.
-pub fn api(edge: &Edge) -> Router<Edge> {
+pub fn api(edge: &Edge) -> Routes<Edge> {
     programs(edge, HostWord::Api)
         .route(&paths_of_guard_check(), any(forward_auth::check::<Shared>))
         .merge(accounts_calls(edge))
@@ -91,10 +93,10 @@ pub fn api(edge: &Edge) -> Router<Edge> {
 }
 
 /// The token endpoint and its kin, on the host that the profile says.
-fn programs(edge: &Edge, host: HostWord) -> Router<Edge> {
+fn programs(edge: &Edge, host: HostWord) -> Routes<Edge> {
     let paths = &edge.node.profile.endpoints;
     let userinfo = paths.userinfo.as_ref().filter(|_| paths.userinfo_host == host);
-    let router = userinfo.map_or_else(Router::new, |path| Router::new().route(path, any(userinfo::handle)));
+    let router = userinfo.map_or_else(Routes::new, |path| Routes::new().route(path, any(userinfo::handle)));
     if paths.token_host != host {
         return router;
     }
@@ -135,4 +137,24 @@ pub fn admin() -> Router<Edge> {
 /// Where everything on the API host that is no endpoint goes: through the guard.
 pub fn fallback(router: Router<Edge>) -> Router<Edge> {
     router.fallback(proxy::guarded::<Shared>)
+}
+
+/// The short ways of the programs' endpoints, where the profile says that they stand. `firsts`: the first parts of that host's
+/// own routes, where the guarded API stands there too.
+pub fn shorts(edge: &Edge, hosts: &[HostWord], firsts: Option<Vec<String>>) -> Shorts {
+    let paths = &edge.node.profile.endpoints;
+    let mut shorts = Shorts::default();
+    if hosts.contains(&paths.token_host) {
+        shorts = shorts.exact(&paths.token, TOKEN, way(edge, token::handle)).exact(
+            &paths.introspect,
+            INTROSPECT,
+            way(edge, introspect::handle),
+        );
+    }
+    match firsts {
+        None => shorts,
+        Some(firsts) => shorts
+            .exact(&paths_of_guard_check(), GUARD_CHECK, way(edge, forward_auth::check::<Shared>))
+            .guarded(firsts, way(edge, proxy::guarded::<Shared>)),
+    }
 }

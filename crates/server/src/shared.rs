@@ -141,10 +141,15 @@ pub struct LastUsed {
     first: Notify,
 }
 
+/// A connection's date is written this often at most: each is a page of the store, and a busy app uses thousands of them at
+/// once.
+const WRITTEN_EVERY: Seconds = Seconds(60);
+
 #[derive(Debug, Default)]
 struct Used {
     since_flush: Numbered<ConnectionId, UnixTime>,
-    ever: Numbered<ConnectionId, ()>,
+    /// When each was handed over last.
+    handed: Numbered<ConnectionId, UnixTime>,
 }
 
 impl LastUsed {
@@ -155,7 +160,7 @@ impl LastUsed {
             return;
         }
         let is_new = used.since_flush.insert(connection, now).is_none();
-        if is_new && used.ever.len() < MAX_USED && used.ever.insert(connection, ()).is_none() {
+        if is_new && used.handed.len() < MAX_USED && !used.handed.contains_key(&connection) {
             self.first.notify_one();
         }
     }
@@ -165,7 +170,28 @@ impl LastUsed {
         self.first.notified().await;
     }
 
-    /// Hands over what was collected, in order of number, and starts anew.
+    /// Hands over what is due, in order of number: connections that were not handed over for a minute.
+    pub fn due(&self, now: UnixTime) -> Vec<(ConnectionId, UnixTime)> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let Used { since_flush, handed } = &mut *used;
+        let fresh = |at: &UnixTime| (*at..*at + WRITTEN_EVERY).contains(&now);
+        let due = |id: &ConnectionId| !handed.get(id).is_some_and(fresh);
+        let mut list: Vec<_> = since_flush.iter().filter(|(id, _)| due(id)).map(|(id, at)| (*id, *at)).collect();
+        if handed.len() + list.len() > MAX_USED {
+            handed.retain(|_, at| fresh(at));
+        }
+        for (id, _) in &list {
+            since_flush.remove(id);
+            if handed.len() < MAX_USED {
+                handed.insert(*id, now);
+            }
+        }
+        drop(used);
+        list.sort_unstable();
+        list
+    }
+
+    /// Hands over everything that was collected, in order of number, and starts anew.
     pub fn take(&self) -> Vec<(ConnectionId, UnixTime)> {
         let used = std::mem::take(&mut self.used.lock().unwrap_or_else(PoisonError::into_inner).since_flush);
         let mut list: Vec<_> = used.into_iter().collect();
@@ -181,16 +207,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_first_use_asks_to_be_written_at_once() {
+    fn only_a_first_use_asks_to_be_written_at_once_and_later_ones_once_a_minute() {
         let used = LastUsed::default();
         let asks = || used.first_use().now_or_never().is_some();
         assert!(!asks());
         used.seen(ConnectionId(1), UnixTime(10));
         used.seen(ConnectionId(2), UnixTime(11));
         assert!(asks() && !asks(), "two first uses, one write");
-        assert_eq!(used.take(), [(ConnectionId(1), UnixTime(10)), (ConnectionId(2), UnixTime(11))]);
-        used.seen(ConnectionId(1), UnixTime(20));
+        let (one, two) = (ConnectionId(1), ConnectionId(2));
+        assert_eq!(used.due(UnixTime(11)), [(one, UnixTime(10)), (two, UnixTime(11))]);
+        used.seen(one, UnixTime(20));
         assert!(!asks(), "later ones wait for their batch");
-        assert_eq!(used.take(), [(ConnectionId(1), UnixTime(20))]);
+        assert_eq!(used.due(UnixTime(70)), []);
+        used.seen(one, UnixTime(70));
+        assert_eq!(used.due(UnixTime(71)), [(one, UnixTime(70))]);
+        used.seen(two, UnixTime(72));
+        assert_eq!(used.take(), [(two, UnixTime(72))], "the end of the process waits for nothing");
+        assert_eq!(used.due(UnixTime(5)), []);
+        used.seen(one, UnixTime(6));
+        assert_eq!(used.due(UnixTime(6)), [(one, UnixTime(6))], "a clock that was set back");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let used = LastUsed::default();
+        let many = |from: i64| (from..from + MAX_USED as i64).map(ConnectionId);
+        many(0).for_each(|id| used.seen(id, UnixTime(10)));
+        assert_eq!(used.due(UnixTime(10)).len(), MAX_USED);
+        many(1_000_000).for_each(|id| used.seen(id, UnixTime(80)));
+        assert_eq!(used.due(UnixTime(80)).len(), MAX_USED);
+        let used = used.used.lock().unwrap();
+        assert_eq!((used.handed.len(), used.since_flush.len()), (MAX_USED, 0));
     }
 }

@@ -24,8 +24,9 @@ use crate::http::authz::Authz;
 use crate::http::dispatch::Site;
 use crate::http::listen::{Limits, Listener, stopped};
 use crate::http::proxy::{self, Api};
+use crate::http::short::{Routes, Shorts, way};
 use crate::http::tls::{Tls, TlsFiles};
-use crate::http::{forward_auth, health, reply};
+use crate::http::{forward_auth, health, log, reply};
 use crate::legacy_use::LegacyCounts;
 use crate::metrics::Metrics;
 use crate::platform::open;
@@ -53,6 +54,10 @@ pub struct Settings {
     pub admin_listen: Option<SocketAddr>,
     /// Where Envoy asks (`ext_authz` over gRPC); `None`: not at all.
     pub authz_listen: Option<SocketAddr>,
+    /// Whether it speaks TLS there, with the same certificate as elsewhere.
+    pub authz_tls: bool,
+    /// What Envoy has to bear there; `None`: nothing.
+    pub authz_key: Option<Secret>,
     /// The API behind.
     pub upstream: String,
     /// How much and how long on the way to it.
@@ -63,6 +68,8 @@ pub struct Settings {
     pub proxies: TrustedProxies,
     /// How long it goes on without having heard that nothing was taken back.
     pub stale_limit: Duration,
+    /// How long it goes on as before once it is asked to stop, not ready any more.
+    pub stop_delay: Duration,
     /// Time and size limits.
     pub limits: Limits,
     /// Time.
@@ -83,11 +90,14 @@ impl Settings {
             api_url: None,
             admin_listen: None,
             authz_listen: None,
+            authz_tls: false,
+            authz_key: None,
             upstream,
             proxy: proxy::Limits::default(),
             tls: None,
             proxies: TrustedProxies::default(),
             stale_limit: remote::STALE_LIMIT,
+            stop_delay: Duration::ZERO,
             limits: Limits::default(),
             clock: Arc::new(System),
             entropy: Arc::new(System),
@@ -101,8 +111,10 @@ pub struct Process {
     address: SocketAddr,
     admin: Option<SocketAddr>,
     authz: Option<SocketAddr>,
+    authz_tls: bool,
     tls: Option<Arc<Tls>>,
     stop: watch::Sender<bool>,
+    stop_delay: Duration,
     tasks: JoinSet<()>,
 }
 
@@ -141,20 +153,26 @@ impl Process {
             draining: AtomicBool::new(false),
         });
         let stop = watch::Sender::new(false);
-        let tasks = JoinSet::new();
-        let mut process = Self { outpost, address, admin: admin_address, authz: authz_address, tls, stop, tasks };
+        let (stop_delay, tasks) = (settings.stop_delay, JoinSet::new());
+        let (admin_at, authz_tls) = (admin_address, settings.authz_tls && tls.is_some());
+        let mut process =
+            Self { outpost, address, admin: admin_at, authz: authz_address, authz_tls, tls, stop, stop_delay, tasks };
         process.serve(sockets, admin, settings.limits);
-        process.serve_authz(authz, settings.limits);
+        process.serve_authz(authz, settings.authz_key, settings.limits);
         Ok(process)
     }
 
     fn serve(&mut self, sockets: Vec<TcpListener>, admin: Vec<TcpListener>, limits: Limits) {
         let outpost = &self.outpost;
+        let (router, firsts) = calls().into_parts();
         let public = Arc::new(Site::of_guard(
             outpost.clone(),
             &outpost.api_origin,
             always().with_state(outpost.clone()),
-            calls().with_state(outpost.clone()),
+            router.fallback(proxy::guarded::<Outpost>).with_state(outpost.clone()),
+            Shorts::default()
+                .exact(GUARD_CHECK, log::GUARD_CHECK, way(outpost, forward_auth::check::<Outpost>))
+                .guarded(firsts, way(outpost, proxy::guarded::<Outpost>)),
         ));
         let own = Arc::new(Site::of_guards_admin(
             outpost.clone(),
@@ -171,10 +189,11 @@ impl Process {
         self.tasks.spawn(tell_shares(outpost.clone(), self.stop.subscribe()));
     }
 
-    fn serve_authz(&mut self, sockets: Vec<TcpListener>, limits: Limits) {
+    fn serve_authz(&mut self, sockets: Vec<TcpListener>, key: Option<Secret>, limits: Limits) {
         let Limits { connections, drain, .. } = limits;
         for socket in sockets {
-            let authz = Authz { socket, edge: self.outpost.clone(), connections, drain };
+            let (edge, tls) = (self.outpost.clone(), self.tls.clone().filter(|_| self.authz_tls));
+            let authz = Authz { socket, edge, tls, key: key.clone(), connections, drain };
             self.tasks.spawn(authz.run(self.stop.subscribe()));
         }
     }
@@ -199,6 +218,11 @@ impl Process {
         self.authz
     }
 
+    /// Whether Envoy is answered by TLS.
+    pub fn authz_speaks_tls(&self) -> bool {
+        self.authz_tls
+    }
+
     /// Reads certificate and key again; the old pair stays when the new one is not good.
     ///
     /// # Errors
@@ -210,6 +234,7 @@ impl Process {
     /// Stops: no new connections, calls in flight are answered, what was noted is reported.
     pub async fn stop(mut self) {
         self.outpost.draining.store(true, Ordering::Relaxed);
+        tokio::time::sleep(self.stop_delay).await;
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
     }
@@ -223,10 +248,12 @@ fn always() -> Router<Arc<Outpost>> {
         .method_not_allowed_fallback(health::wrong_method)
 }
 
-/// What callers meet: the guard, and behind it the API.
-fn calls() -> Router<Arc<Outpost>> {
-    Router::new().route("/guard/check", any(forward_auth::check::<Outpost>)).fallback(proxy::guarded::<Outpost>)
+/// What callers meet besides the guarded API.
+fn calls() -> Routes<Arc<Outpost>> {
+    Routes::new().route(GUARD_CHECK, any(forward_auth::check::<Outpost>))
 }
+
+const GUARD_CHECK: &str = "/guard/check";
 
 /// What stands on its own listener only.
 fn beside() -> Router<Arc<Outpost>> {

@@ -42,9 +42,9 @@ enum Found {
     Junk,
 }
 
-impl From<Option<serde_json::Value>> for Found {
-    fn from(answer: Option<serde_json::Value>) -> Self {
-        answer.map_or(Self::Inactive, |answer| Self::Active(serde_json::to_string(&answer).unwrap_or_default()))
+impl From<Option<String>> for Found {
+    fn from(answer: Option<String>) -> Self {
+        answer.map_or(Self::Inactive, Self::Active)
     }
 }
 

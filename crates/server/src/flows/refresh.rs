@@ -44,7 +44,7 @@ pub(crate) async fn run(
             }
             Step::Move(step) => step,
         };
-        if let Outcome::Applied(applied) = node.apply(Change::MoveFamily(step)).await? {
+        if let Outcome::Applied(applied) = Box::pin(node.apply(Change::MoveFamily(step))).await? {
             shared.metrics.refreshes.inc();
             return Ok(presented.fresh(shared, &Stands::written(applied)?, &replaced, None)?);
         }

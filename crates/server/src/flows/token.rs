@@ -20,7 +20,7 @@ pub async fn token(shared: &Shared, asked: &Asked) -> Result<String, Refused> {
     let client = caller.prove(shared, asked.source).await?;
     match grant_type {
         "authorization_code" => Box::pin(redeem::run(shared, client, &asked.params, retry_key.as_ref())).await,
-        "refresh_token" => refresh::run(shared, client, asked, retry_key.as_ref()).await,
+        "refresh_token" => Box::pin(refresh::run(shared, client, asked, retry_key.as_ref())).await,
         "oauth1_exchange" => Box::pin(exchange::run(shared, client, &asked.params, asked.source)).await,
         "client_credentials" => client_credentials::run(shared, client, &asked.params),
         _ => Err(Reason::GrantTypeUnsupported.into()),

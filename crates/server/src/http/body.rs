@@ -52,7 +52,7 @@ pub async fn ask(request: Request<Body>) -> Result<Asked, Refusal> {
         .map_err(|_| Reason::IdempotencyKeyMalformed.refuse())?
         .map(str::to_owned);
     let params = read(&parts.headers, body).await?;
-    KNOWN.iter().try_for_each(|name| params.get(name).map(drop))?;
+    params.none_twice(KNOWN)?;
     Ok(Asked { params, authorization, retry_key, source: super::headers::source(&parts).0 })
 }
 

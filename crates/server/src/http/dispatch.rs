@@ -2,25 +2,29 @@
 //! line and the counters. What a route answers does not belong here.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use causeway_protocol::profile::Profile;
+use causeway_protocol::profile::{HostWord, Profile};
 use causeway_protocol::{Reason, Refusal};
-use http::header::HOST;
-use http::{Request, Version};
+use http::header::{CONNECTION, HOST};
+use http::{HeaderValue, Method, Request, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 use tower::Service;
 
 use super::faults::{Faults, Gone};
 use super::front::House;
-use super::headers::{About, Source, X_REQUEST_ID};
+use super::headers::{About, RequestId, Source, X_REQUEST_ID};
+use super::log::{INTROSPECT, TOKEN};
 use super::paced::{Pace, PacedBody, Phase, Reply};
+use super::short::{Answer, Routes, Shorts};
 use super::{log, reply};
 use crate::router;
 use crate::shared::Edge;
@@ -41,7 +45,7 @@ pub struct Site {
     prefixes: Vec<String>,
     ids: log::Ids,
     /// On purpose, of this node.
-    faults: Option<(Edge, Faults)>,
+    faults: Option<(Edge, Arc<Faults>)>,
 }
 
 enum Table {
@@ -49,28 +53,60 @@ enum Table {
     /// and a page of theirs could read the answers (DNS rebinding).
     Own { address: Option<IpAddr>, names: Vec<String>, table: Router },
     /// By authority, lower-cased, in every spelling. `lone` serves HTTP/1.0 requests without a Host.
-    ByHost { hosts: Vec<(Vec<String>, Router)>, lone: String },
+    ByHost { hosts: Vec<Host>, lone: String },
 }
 
-/// The name of the token endpoint.
-const TOKEN: &str = "token";
+struct Host {
+    spellings: Vec<String>,
+    table: Router,
+    shorts: Shorts,
+}
+
+/// Who answers.
+enum Begun {
+    /// A handler whose place is known.
+    Short(Answer),
+    /// Whoever the table finds.
+    Table(Pin<Box<dyn Future<Output = Result<Response, Gone>> + Send>>),
+    /// Nobody has to.
+    Refused(Box<Response>),
+}
+
+/// What is kept of a request while it is answered. The future of a request is moved about: what it holds is little.
+struct Asked {
+    began: u64,
+    method: Method,
+    uri: Uri,
+    endpoint: &'static str,
+    id: RequestId,
+    source: IpAddr,
+}
 
 impl Site {
     /// The platform's own hosts. `lone` is the origin whose table a request without any Host meets (HTTP/1.0).
     pub fn public(edge: Edge, lone: &str, faults: Faults, hook: Option<Hook>) -> Self {
         let (login, api) = (spellings(&edge.node.origins.login), spellings(&edge.node.origins.api));
-        let extra = |router: Router<Edge>| hook.map_or(router.clone(), |hook| hook(router));
         let finish = |router: Router<Edge>| router.with_state(edge.clone());
+        // Everything the hook adds is in the table only: where there is one, the guarded API is found there too.
+        let api_host = |spellings, routes: Routes<Edge>, words: &[HostWord]| {
+            let (router, firsts) = routes.into_parts();
+            let (router, firsts) = hook.map_or((router.clone(), Some(firsts)), |hook| (hook(router), None));
+            let shorts = router::shorts(&edge, words, firsts);
+            Host { spellings, table: finish(router::fallback(router)), shorts }
+        };
         let hosts = if login == api {
-            let both = router::login(&edge).merge(extra(router::api(&edge)));
-            vec![(login, finish(router::fallback(both)))]
+            let both = router::login(&edge).merge(router::api(&edge));
+            vec![api_host(login, both, &[HostWord::Login, HostWord::Api])]
         } else {
-            let login_table = router::login(&edge).fallback(super::pages::nothing_here);
-            vec![(login, finish(login_table)), (api, finish(router::fallback(extra(router::api(&edge)))))]
+            let (router, _) = router::login(&edge).into_parts();
+            let table = finish(router.fallback(super::pages::nothing_here));
+            let shorts = router::shorts(&edge, &[HostWord::Login], None);
+            let login = Host { spellings: login, table, shorts };
+            vec![login, api_host(api, router::api(&edge), &[HostWord::Api])]
         };
         let table = Table::ByHost { hosts, lone: spellings(lone).swap_remove(0) };
         let always = router::always().with_state(edge.clone());
-        let faults = Some((edge.clone(), faults)).filter(|(_, faults)| !faults.is_empty());
+        let faults = Some((edge.clone(), Arc::new(faults))).filter(|(_, faults)| !faults.is_empty());
         Self::new(edge, always, table, faults)
     }
 
@@ -87,10 +123,10 @@ impl Site {
     }
 
     /// A guard at the edge: one host, `origin`, or none said at all.
-    pub fn of_guard(house: Arc<dyn House>, origin: &str, always: Router, table: Router) -> Self {
-        let host = spellings(origin);
-        let lone = host[0].clone();
-        Self::new(house, always, Table::ByHost { hosts: vec![(host, table)], lone }, None)
+    pub fn of_guard(house: Arc<dyn House>, origin: &str, always: Router, table: Router, shorts: Shorts) -> Self {
+        let spellings = spellings(origin);
+        let lone = spellings[0].clone();
+        Self::new(house, always, Table::ByHost { hosts: vec![Host { spellings, table, shorts }], lone }, None)
     }
 
     /// Its own listener beside it, bound to this address.
@@ -99,7 +135,7 @@ impl Site {
         Self::new(house, always, Table::Own { address, names: vec!["localhost".to_owned()], table }, None)
     }
 
-    fn new(house: Arc<dyn House>, always: Router, table: Table, faults: Option<(Edge, Faults)>) -> Self {
+    fn new(house: Arc<dyn House>, always: Router, table: Table, faults: Option<(Edge, Arc<Faults>)>) -> Self {
         let names = names(house.profile());
         let words = &house.profile().token.prefixes;
         let prefixes = [&words.access, &words.refresh, &words.code, &words.secret].map(Clone::clone);
@@ -123,6 +159,21 @@ impl Site {
         request: Request<Incoming>,
     ) -> Result<Response<Reply>, Gone> {
         phase.busy();
+        let (asked, begun) = self.begin(peer, &pace, request);
+        let answered = match begun {
+            Begun::Short(answer) => survived(answer).await,
+            Begun::Table(answer) => survived(answer).await.transpose()?,
+            Begun::Refused(response) => Some(*response),
+        };
+        let response = answered.unwrap_or_else(|| {
+            self.house.metrics().panics.inc();
+            tracing::error!(endpoint = asked.endpoint, "a request panicked");
+            reply::refused(&Reason::Internal.refuse())
+        });
+        Ok(self.end(&asked, response, phase))
+    }
+
+    fn begin(&self, peer: SocketAddr, pace: &Pace, request: Request<Incoming>) -> (Asked, Begun) {
         let began = self.house.clock().monotonic_nanos();
         let (mut parts, body) = request.into_parts();
         let proxies = self.house.proxies();
@@ -131,27 +182,46 @@ impl Site {
         let id = self.ids.of(&parts.headers, trusted);
         let trusted = trusted || self.house.askers().trusts(peer.ip());
         parts.extensions.insert(About { source: Source(source), trusted, id: id.clone() });
-        let body = if body.is_end_stream() { Body::empty() } else { Body::new(PacedBody::new(body, &pace)) };
-        let request = Request::from_parts(parts, body);
+        let body = if body.is_end_stream() { Body::empty() } else { Body::new(PacedBody::new(body, pace)) };
         // The URI's text is shared, not copied.
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let path = uri.path();
-        let endpoint = self.name(path);
-
-        let mut response = match self.route(peer, &request) {
-            Ok(table) => self.run(table, endpoint, request).await?,
-            Err(refusal) => reply::refused(&refusal),
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        let request = Request::from_parts(parts, body);
+        let (endpoint, begun) = match self.route(peer, &request) {
+            Ok((table, shorts)) => match shorts.and_then(|shorts| shorts.of(uri.path())) {
+                Some((name, way)) if name != TOKEN || self.faults.is_none() => (name, Begun::Short(way(request))),
+                _ => self.look_up(table, request),
+            },
+            Err(refusal) => (self.name(uri.path()), Begun::Refused(Box::new(reply::refused(&refusal)))),
         };
+        (Asked { began, method, uri, endpoint, id, source }, begun)
+    }
+
+    fn look_up(&self, table: &Router, request: Request<Body>) -> (&'static str, Begun) {
+        let endpoint = self.name(request.uri().path());
+        let mut table = table.clone();
+        let begun = match self.faults.clone().filter(|_| endpoint == TOKEN) {
+            None => Begun::Table(Box::pin(async move { table.call(request).await.map_err(|never| match never {}) })),
+            Some((edge, faults)) => Begun::Table(Box::pin(async move { faults.around(&edge, table, request).await })),
+        };
+        (endpoint, begun)
+    }
+
+    fn end(&self, asked: &Asked, mut response: Response, phase: Phase) -> Response<Reply> {
+        let Asked { began, method, uri, endpoint, id, source } = asked;
         response.headers_mut().insert(X_REQUEST_ID, id.0.clone());
-        let nanos = self.house.clock().monotonic_nanos().saturating_sub(began);
+        if phase.ends() {
+            // Whoever keeps connections for later learns in time that this one is not for later.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let nanos = self.house.clock().monotonic_nanos().saturating_sub(*began);
         let refused = response.extensions().get::<Reason>().copied();
         self.count(endpoint, &response, refused, nanos);
-        if endpoint != HEALTH {
+        if *endpoint != HEALTH {
             let (method, status, id) = (method.as_str(), response.status().as_u16(), id.as_str());
-            let (micros, prefixes) = (nanos / 1000, self.prefixes.as_slice());
-            log::write(&log::Line { method, path, endpoint, status, micros, id, source, refused, prefixes });
+            let (micros, prefixes, path) = (nanos / 1000, self.prefixes.as_slice(), uri.path());
+            log::write(&log::Line { method, path, endpoint, status, micros, id, source: *source, refused, prefixes });
         }
-        Ok(response.map(|body| Reply::new(body, phase)))
+        response.map(|body| Reply::new(body, phase))
     }
 
     fn name(&self, path: &str) -> &'static str {
@@ -180,25 +250,25 @@ impl Site {
         }
     }
 
-    /// The table that a request meets.
-    fn route<B>(&self, peer: SocketAddr, request: &Request<B>) -> Result<&Router, Refusal> {
+    /// The table that a request meets, and the short ways beside it.
+    fn route<B>(&self, peer: SocketAddr, request: &Request<B>) -> Result<(&Router, Option<&Shorts>), Refusal> {
         let asked = host_of(request);
         if matches!(request.uri().path(), "/healthz" | "/readyz") {
             // Whichever it is, and a probe may well say none; but nobody says two.
             let twice = request.headers().get_all(HOST).iter().nth(1).is_some();
-            return if twice { asked.map(|_| &self.always) } else { Ok(&self.always) };
+            return if twice { asked.map(|_| (&self.always, None)) } else { Ok((&self.always, None)) };
         }
         let asked = asked?;
         let (hosts, lone) = match &self.table {
             Table::Own { address, names, table } => {
                 let own = asked.is_none_or(|host| is_own(host, *address, names));
-                return if own { Ok(table) } else { Err(Reason::HostUnknown.refuse()) };
+                return if own { Ok((table, None)) } else { Err(Reason::HostUnknown.refuse()) };
             }
             Table::ByHost { hosts, lone } => (hosts, lone),
         };
         let table_of = |name: &str| {
             let named = |spelling: &String| spelling.eq_ignore_ascii_case(name);
-            hosts.iter().find(|(spellings, _)| spellings.iter().any(named)).map(|(_, table)| table)
+            hosts.iter().find(|host| host.spellings.iter().any(named)).map(|host| (&host.table, Some(&host.shorts)))
         };
         let forwarded = || {
             // Who may only ask the guard is believed only when asking it.
@@ -210,29 +280,16 @@ impl Site {
         let found = table_of(asked.unwrap_or(lone)).or_else(|| table_of(forwarded()?));
         found.ok_or_else(|| Reason::HostUnknown.refuse())
     }
+}
 
-    async fn run(&self, table: &Router, endpoint: &'static str, request: Request<Body>) -> Result<Response, Gone> {
-        let mut table = table.clone();
-        let answer = async {
-            match self.faults.as_ref().filter(|_| endpoint == TOKEN) {
-                None => table.call(request).await.map_err(|never| match never {}),
-                Some((edge, faults)) => faults.around(edge, table, request).await,
-            }
-        };
-        // A panic ends this request and no other: the future is dropped, the node's own state lives behind locks that
-        // forgive it.
-        let mut answer = std::pin::pin!(answer);
-        let answered = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(answered)) => Poll::Ready(Some(answered)),
-            Err(_already_reported_by_the_panic_hook) => Poll::Ready(None),
-        });
-        answered.await.unwrap_or_else(|| {
-            self.house.metrics().panics.inc();
-            tracing::error!(endpoint, "a request panicked");
-            Ok(reply::refused(&Reason::Internal.refuse()))
-        })
-    }
+/// What comes of it, or `None` after a panic. A panic ends this request and no other: the future is dropped, the node's own state
+/// lives behind locks that forgive it, and the panic's hook has reported it already.
+async fn survived<T>(mut answer: Pin<Box<dyn Future<Output = T> + Send>>) -> Option<T> {
+    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_reported) => Poll::Ready(None),
+    })
+    .await
 }
 
 async fn nothing_here() -> Response {
@@ -265,7 +322,7 @@ fn names(profile: &Profile) -> HashMap<String, &'static str> {
         (&paths.authorize, "authorize"),
         (&paths.token, TOKEN),
         (&paths.revoke, "revoke"),
-        (&paths.introspect, "introspect"),
+        (&paths.introspect, INTROSPECT),
         (&paths.connected_apps, CONNECTED),
         (&paths.apps, APPS),
     ];

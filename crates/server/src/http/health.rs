@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::response::Response;
 use causeway_protocol::{Reason, Refusal};
+use causeway_storage::Store;
 
 use super::reply;
 use crate::cluster::tail;
@@ -32,8 +33,19 @@ async fn standing(edge: &Shared) -> Result<(), Refusal> {
     if edge.is_draining() {
         return Err(Reason::Draining.refuse());
     }
+    if let Some(head) = node.cluster.behind() {
+        return Err(Reason::StoreFailed.about(format!(
+            "the store stands at {}, and this node has read it up to {}: it was set back, and calls are refused",
+            head.counter(),
+            node.held.head().counter()
+        )));
+    }
     if node.writes_fail.load(Ordering::Relaxed) {
-        return Err(Reason::StoreFailed.about("the last write failed"));
+        let full = node.disk_full.load(Ordering::Relaxed);
+        return Err(Reason::StoreFailed.about(if full { "its disk is full" } else { "the last write failed" }));
+    }
+    if node.store.is_slow() {
+        return Err(Reason::StoreFailed.about("it is slow: what cannot be in the next commit is refused"));
     }
     let clocks = node.cluster.watch().clocks(monotonic);
     if clocks.is_apart() {

@@ -2,6 +2,7 @@
 //! business.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,8 +22,11 @@ use super::tls::Tls;
 /// The largest head of a request, in bytes; more is 431, and so are more than 100 headers (hyper's own limit).
 const MAX_HEAD: usize = 32 * 1024;
 
-/// A stopping listener waits so long for a request whose head is on its way.
+/// A stopping listener waits so long for a request that may be on its way.
 const LAST_CALL: Duration = Duration::from_millis(500);
+
+/// More than stand in the queue at any time: who goes on coming does not hold up a stop.
+const MAX_QUEUED: usize = 8 * 1024;
 
 /// What one listener allows.
 #[derive(Clone, Copy, Debug)]
@@ -94,36 +98,57 @@ impl Drop for Seat {
 }
 
 impl Listener {
-    /// Serves until `stop` says true, then drains: no new connections, idle ones are closed, requests in flight are
-    /// answered.
+    /// Serves until `stop` says true, then drains: who has come already is served, nobody else is let in, each connection ends with
+    /// its next reply, and those that ask for nothing are closed.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let Self { socket, site, tls, limits } = self;
         let seats =
-            Arc::new(Seats { free: Arc::new(Semaphore::new(self.limits.connections)), by_address: Mutex::default() });
-        let for_connections = stop.clone();
+            Arc::new(Seats { free: Arc::new(Semaphore::new(limits.connections)), by_address: Mutex::default() });
+        let door = Door { site, tls, limits, seats, stop: stop.clone() };
         loop {
             tokio::select! {
-                () = self.accept(&seats, &for_connections) => {}
+                () = door.accept(&socket) => {}
                 () = stopped(&mut stop) => break,
             }
         }
-        drop(self.socket);
-        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
-        if tokio::time::timeout(self.limits.drain, seats.free.acquire_many(all)).await.is_err() {
+        let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+        let drained = async {
+            for (stream, peer) in queued(socket) {
+                let Ok(permit) = door.seats.free.clone().acquire_owned().await else { return };
+                door.let_in(stream, peer, permit);
+            }
+            let _all_are_gone = door.seats.free.acquire_many(all).await;
+        };
+        if tokio::time::timeout(limits.drain, drained).await.is_err() {
             tracing::warn!("connections were still busy at the end and were closed");
         }
     }
+}
 
-    async fn accept(&self, seats: &Arc<Seats>, stop: &watch::Receiver<bool>) {
-        let Ok(permit) = seats.free.clone().acquire_owned().await else { return };
-        let (stream, peer) = match self.socket.accept().await {
-            Ok(accepted) => accepted,
+/// Who is let in, and how.
+struct Door {
+    site: Arc<Site>,
+    tls: Option<Arc<Tls>>,
+    limits: Limits,
+    seats: Arc<Seats>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Door {
+    async fn accept(&self, socket: &TcpListener) {
+        let Ok(permit) = self.seats.free.clone().acquire_owned().await else { return };
+        match socket.accept().await {
+            Ok((stream, peer)) => self.let_in(stream, peer, permit),
             Err(error) => {
                 // Out of descriptors, or the client was gone already: neither is a reason to stop.
                 tracing::debug!(%error, "accept");
-                return tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
-        };
-        let Some(seat) = self.seat(seats, permit, peer.ip()) else {
+        }
+    }
+
+    fn let_in(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        let Some(seat) = self.seat(permit, peer.ip()) else {
             self.site.house().metrics().shed.inc();
             return;
         };
@@ -132,16 +157,16 @@ impl Listener {
             peer,
             pace: self.limits.pace,
             tls: self.tls.clone(),
-            stop: stop.clone(),
+            stop: self.stop.clone(),
             _seat: seat,
         };
         tokio::spawn(connection.serve(stream));
     }
 
-    fn seat(&self, seats: &Arc<Seats>, permit: OwnedSemaphorePermit, address: IpAddr) -> Option<Seat> {
+    fn seat(&self, permit: OwnedSemaphorePermit, address: IpAddr) -> Option<Seat> {
         let exempt = address.is_loopback() || self.site.house().proxies().trusts(address);
         if !exempt {
-            let mut held = seats.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut held = self.seats.by_address.lock().unwrap_or_else(PoisonError::into_inner);
             let count = held.entry(address).or_default();
             if *count >= self.limits.per_address {
                 return None;
@@ -150,8 +175,29 @@ impl Listener {
         }
         self.site.house().metrics().connection(1);
         let address = Some(address).filter(|_| !exempt);
-        Some(Seat { _permit: permit, seats: seats.clone(), address, site: self.site.clone() })
+        Some(Seat { _permit: permit, seats: self.seats.clone(), address, site: self.site.clone() })
     }
+}
+
+/// Who stands in the kernel's queue: their connections are made as far as they know, and their requests are on the way. Closing
+/// the socket would reset them; from now on nobody else gets in. Nothing is waited for between the last one and the closing.
+pub(crate) fn queued(socket: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(socket) = socket.into_std() else { return Vec::new() };
+    let mut found = Vec::new();
+    while found.len() < MAX_QUEUED {
+        match socket.accept() {
+            Ok(next) => found.push(next),
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+            // Nobody, or no descriptor left to serve them with.
+            Err(_) => break,
+        }
+    }
+    drop(socket);
+    let adopt = |(stream, peer): (std::net::TcpStream, SocketAddr)| {
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    };
+    found.into_iter().filter_map(adopt).collect()
 }
 
 /// Resolves once the process is asked to stop, or whoever could ask is gone.
@@ -193,6 +239,9 @@ impl Connection {
 
     async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(mut self, stream: S) {
         let phase = Phase::default();
+        if *self.stop.borrow() {
+            phase.end();
+        }
         let io = TokioIo::new(Paced::new(stream, self.pace, phase.clone()));
         let (site, peer, pace, of_request) = (self.site.clone(), self.peer, self.pace, phase.clone());
         let service = service_fn(move |request| site.clone().answer(peer, pace, of_request.clone(), request));
@@ -203,10 +252,15 @@ impl Connection {
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = stopped(&mut self.stop) => {
-                connection.as_mut().graceful_shutdown();
+                phase.end();
+                // One that is idle is not closed at once: a request that is on its way would be reset.
                 tokio::select! {
+                    biased;
                     ended = connection.as_mut() => ended,
-                    () = unasked(&phase) => return,
+                    () = unasked(&phase) => {
+                        connection.as_mut().graceful_shutdown();
+                        tokio::time::timeout(LAST_CALL, connection).await.unwrap_or(Ok(()))
+                    }
                 }
             }
         };

@@ -23,6 +23,11 @@ pub const GUARDED: &str = "api";
 /// The word for questions of a forward-auth proxy.
 pub const GUARD_CHECK: &str = "guard-check";
 
+/// The token endpoint.
+pub const TOKEN: &str = "token";
+/// The introspection endpoint.
+pub const INTROSPECT: &str = "introspect";
+
 /// What is known of a request once it is answered.
 #[derive(Debug)]
 pub struct Line<'a> {
@@ -122,11 +127,14 @@ impl Ids {
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
         let mut text = [0; 24];
-        let bytes = self.place.iter().copied().chain(mixed.to_be_bytes());
-        for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-            let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
-            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-        }
+        let (place, number) = text.split_at_mut(8);
+        let digits = |number: u64, text: &mut [u8]| {
+            for (at, digit) in text.iter_mut().rev().enumerate() {
+                *digit = b"0123456789abcdef"[(number >> (4 * at)) as usize & 15];
+            }
+        };
+        digits(u64::from(u32::from_be_bytes(self.place)), place);
+        digits(mixed, number);
         RequestId(HeaderValue::from_bytes(&text).unwrap_or(const { HeaderValue::from_static("") }))
     }
 }

@@ -24,6 +24,7 @@ mod queries;
 pub mod reply;
 pub mod revoke;
 pub mod sample;
+pub mod short;
 pub mod tls;
 pub mod token;
 pub mod userinfo;

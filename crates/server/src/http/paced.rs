@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{fmt, io};
@@ -35,7 +35,13 @@ impl Default for Pace {
 
 /// Where a connection stands. The connection and its current request share it.
 #[derive(Clone, Debug, Default)]
-pub struct Phase(Arc<AtomicU8>);
+pub struct Phase(Arc<Stands>);
+
+#[derive(Debug, Default)]
+struct Stands {
+    now: AtomicU8,
+    ends: AtomicBool,
+}
 
 const HEAD: u8 = 0;
 const BUSY: u8 = 1;
@@ -44,7 +50,17 @@ const IDLE: u8 = 2;
 impl Phase {
     /// A request's head is complete.
     pub fn busy(&self) {
-        self.0.store(BUSY, Ordering::Relaxed);
+        self.0.now.store(BUSY, Ordering::Relaxed);
+    }
+
+    /// The next reply is the last one.
+    pub fn end(&self) {
+        self.0.ends.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is.
+    pub fn ends(&self) -> bool {
+        self.0.ends.load(Ordering::Relaxed)
     }
 
     /// Whether a request is being answered.
@@ -54,11 +70,11 @@ impl Phase {
 
     /// The reply was handed over.
     fn idle(&self) {
-        self.0.store(IDLE, Ordering::Relaxed);
+        self.0.now.store(IDLE, Ordering::Relaxed);
     }
 
     fn now(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.0.now.load(Ordering::Relaxed)
     }
 }
 
@@ -125,7 +141,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             return if self.overdue(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending };
         }
         if buf.filled().len() > before && self.phase.now() == IDLE {
-            self.phase.0.store(HEAD, Ordering::Relaxed);
+            self.phase.0.now.store(HEAD, Ordering::Relaxed);
             self.seen = (HEAD, Instant::now());
         }
         read

@@ -144,9 +144,16 @@ impl Sample {
         let customer = tenant.customer();
         let facts = self.sites.get(&customer.external_id).and_then(|sites| sites.get(&site.external_id));
         let Some(facts) = facts else {
-            let [customer, id] = [&customer.external_id, &site.external_id].map(|id| self.wire_text(id));
-            let (active, name) = (site.active, serde_json::to_string(&site.name).unwrap_or_default());
-            return format!("{{\"active\":{active},\"customer_id\":{customer},\"id\":{id},\"name\":{name}}}");
+            let mut text = Vec::with_capacity(128);
+            text.extend_from_slice(if site.active { b"{\"active\":true" } else { b"{\"active\":false" });
+            text.extend_from_slice(b",\"customer_id\":");
+            self.write_id(&mut text, &customer.external_id);
+            text.extend_from_slice(b",\"id\":");
+            self.write_id(&mut text, &site.external_id);
+            text.extend_from_slice(b",\"name\":");
+            write_text(&mut text, &site.name);
+            text.push(b'}');
+            return String::from_utf8(text).unwrap_or_default();
         };
         let mut fields = facts.clone();
         fields.insert("id".to_owned(), self.wire_id(&site.external_id));
@@ -211,8 +218,12 @@ impl Sample {
         fields
     }
 
-    fn wire_text(&self, id: &str) -> String {
-        serde_json::to_string(&self.wire_id(id)).unwrap_or_default()
+    /// [`Self::wire_id`] as JSON.
+    fn write_id(&self, json: &mut Vec<u8>, id: &str) {
+        match (self.form, id.parse::<i64>()) {
+            (SiteIdForm::Digits, Ok(number)) => json.extend_from_slice(number.to_string().as_bytes()),
+            _ => write_text(json, id),
+        }
     }
 
     fn wire_id(&self, id: &str) -> Value {
@@ -259,6 +270,10 @@ impl Page {
 
 fn one(found: Option<String>) -> Result<Response<Bytes>, Denied> {
     found.map(|text| object(Answer::Ok, text)).ok_or(Reason::RouteUnknown.into())
+}
+
+fn write_text(json: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(json, text).expect("writing a text into memory cannot fail");
 }
 
 fn text(fields: &Fields) -> String {

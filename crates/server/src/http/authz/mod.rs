@@ -1,5 +1,5 @@
-//! Envoy's `ext_authz` over gRPC (`envoy.service.auth.v3.Authorization/Check`), HTTP/2 without TLS, on a listener of its own:
-//! for proxies on the same machine and those that are trusted. It says what `/guard/check` says.
+//! Envoy's `ext_authz` over gRPC (`envoy.service.auth.v3.Authorization/Check`), HTTP/2 on a listener of its own: for proxies on
+//! the same machine and those that are trusted, and only with the key where there is one. It says what `/guard/check` says.
 //!
 //! Messages are `message`, gRPC is `grpc`, and what one means for the other is `check`'s business.
 
@@ -7,6 +7,7 @@ mod check;
 mod grpc;
 mod message;
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,19 +15,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use causeway_guard::MAX_SITE_BODY;
 use causeway_protocol::Reason;
+use causeway_protocol::secret::Secret;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prost::Message as _;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use super::front::Front;
 use super::headers::X_REQUEST_ID;
-use super::listen::stopped;
-use super::{forward_auth, log};
+use super::listen::{queued, stopped};
+use super::tls::Tls;
+use super::{admin, forward_auth, log};
 use check::Asked;
 use grpc::Code;
 
@@ -48,6 +54,10 @@ pub struct Authz<F> {
     pub socket: TcpListener,
     /// Who answers.
     pub edge: Arc<F>,
+    /// `None`: HTTP/2 in the clear.
+    pub tls: Option<Arc<Tls>>,
+    /// What each call must bear (`authorization: Bearer …` in gRPC's metadata); `None`: nothing.
+    pub key: Option<Secret>,
     /// Connections at once.
     pub connections: usize,
     /// How long calls may take once the process is asked to stop.
@@ -57,35 +67,62 @@ pub struct Authz<F> {
 impl<F: Front> Authz<F> {
     /// Serves until `stop` says true, then answers what is under way.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let seats = Arc::new(Semaphore::new(self.connections));
-        let for_connections = stop.clone();
+        let Self { socket, edge, tls, key, connections, drain } = self;
+        let seats = Arc::new(Semaphore::new(connections));
+        let door = Door { edge, tls, key: Arc::new(key), seats: seats.clone(), stop: stop.clone() };
         loop {
             tokio::select! {
-                () = self.accept(&seats, &for_connections) => {}
+                () = door.accept(&socket) => {}
                 () = stopped(&mut stop) => break,
             }
         }
-        drop(self.socket);
-        let all = u32::try_from(self.connections).unwrap_or(u32::MAX);
-        if tokio::time::timeout(self.drain, seats.acquire_many(all)).await.is_err() {
+        let all = u32::try_from(connections).unwrap_or(u32::MAX);
+        let drained = async {
+            for (stream, peer) in queued(socket) {
+                let Ok(seat) = seats.clone().acquire_owned().await else { return };
+                door.let_in(stream, peer, seat);
+            }
+            let _all_are_gone = seats.acquire_many(all).await;
+        };
+        if tokio::time::timeout(drain, drained).await.is_err() {
             tracing::warn!("proxies still asked at the end, and their connections were closed");
         }
     }
+}
 
-    async fn accept(&self, seats: &Arc<Semaphore>, stop: &watch::Receiver<bool>) {
-        let Ok(seat) = seats.clone().acquire_owned().await else { return };
-        match self.socket.accept().await {
-            Ok((stream, peer)) if is_trusted(self.edge.as_ref(), peer.ip()) => {
-                tokio::spawn(serve(self.edge.clone(), stream, peer, stop.clone(), seat));
-            }
-            Ok(_stranger) => {
-                self.edge.metrics().shed.inc();
-            }
+/// Who is let in, and how.
+struct Door<F> {
+    edge: Arc<F>,
+    tls: Option<Arc<Tls>>,
+    key: Arc<Option<Secret>>,
+    seats: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+}
+
+impl<F: Front> Door<F> {
+    async fn accept(&self, socket: &TcpListener) {
+        let Ok(seat) = self.seats.clone().acquire_owned().await else { return };
+        match socket.accept().await {
+            Ok((stream, peer)) => self.let_in(stream, peer, seat),
             Err(error) => {
                 // Out of descriptors, or the proxy was gone already: neither is a reason to stop.
                 tracing::debug!(%error, "accept");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
+        }
+    }
+
+    fn let_in(&self, stream: TcpStream, peer: SocketAddr, seat: OwnedSemaphorePermit) {
+        if !is_trusted(self.edge.as_ref(), peer.ip()) {
+            self.edge.metrics().shed.inc();
+            return;
+        }
+        let asker =
+            Asker { edge: self.edge.clone(), key: self.key.clone(), peer, stop: self.stop.clone(), _seat: seat };
+        let _best_effort = stream.set_nodelay(true);
+        match &self.tls {
+            None => drop(tokio::spawn(asker.serve(stream))),
+            Some(tls) => drop(tokio::spawn(asker.greet(stream, tls.current_http2()))),
         }
     }
 }
@@ -96,41 +133,60 @@ fn is_trusted(edge: &impl Front, address: IpAddr) -> bool {
     address.is_loopback() || edge.proxies().trusts(address) || edge.askers().trusts(address)
 }
 
-async fn serve<F: Front>(
+/// One connection of a proxy.
+struct Asker<F> {
     edge: Arc<F>,
-    stream: TcpStream,
+    key: Arc<Option<Secret>>,
     peer: SocketAddr,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
     _seat: OwnedSemaphorePermit,
-) {
-    let _best_effort = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let edge = edge.clone();
-        async move { Ok::<_, std::convert::Infallible>(answer(edge.as_ref(), peer, request).await) }
-    });
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    let [interval, timeout] = KEEP_ALIVE;
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(16 * 1024)
-        .keep_alive_interval(interval)
-        .keep_alive_timeout(timeout);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+}
+
+impl<F: Front> Asker<F> {
+    async fn greet(self, stream: TcpStream, tls: Arc<ServerConfig>) {
+        match tokio::time::timeout(PATIENCE, TlsAcceptor::from(tls).accept(stream)).await {
+            Ok(Ok(stream)) => self.serve(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a proxy's TLS handshake"),
+            Err(_) => tracing::debug!("a proxy's TLS handshake took too long"),
         }
-    };
-    if let Err(error) = ended {
-        tracing::trace!(%error, "a proxy's connection");
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let Self { edge, key, peer, mut stop, _seat } = self;
+        let service = service_fn(move |request| {
+            let (edge, key) = (edge.clone(), key.clone());
+            async move { Ok::<_, Infallible>(answer(edge.as_ref(), key.as_ref().as_ref(), peer, request).await) }
+        });
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let [interval, timeout] = KEEP_ALIVE;
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(16 * 1024)
+            .keep_alive_interval(interval)
+            .keep_alive_timeout(timeout);
+        let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopped(&mut stop) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::trace!(%error, "a proxy's connection");
+        }
     }
 }
 
-async fn answer(edge: &impl Front, peer: SocketAddr, request: Request<Incoming>) -> grpc::Reply {
+async fn answer(edge: &impl Front, key: Option<&Secret>, peer: SocketAddr, request: Request<Incoming>) -> grpc::Reply {
     let (parts, body) = request.into_parts();
+    // An address says little where many stand behind one.
+    if key.is_some() && !admin::holds(key, &parts.headers).unwrap_or(false) {
+        tracing::debug!(%peer, "a question without the key");
+        edge.metrics().request(log::GUARD_CHECK, 401);
+        return grpc::failed(Code::Unauthenticated);
+    }
     if parts.method != Method::POST || parts.uri.path() != CHECK || !grpc::is_grpc(&parts.headers) {
         return grpc::failed(Code::Unimplemented);
     }
