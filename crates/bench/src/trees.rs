@@ -101,7 +101,11 @@ mod tests {
         let count: u32 = db.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         drop(db);
         let found = look(&dir, &(1..=count.into()).collect()).unwrap();
-        assert_eq!(found["pages"].as_object().unwrap().len(), count as usize, "every page of this file is of some tree");
+        assert_eq!(
+            found["pages"].as_object().unwrap().len(),
+            count as usize,
+            "every page of this file is of some tree"
+        );
         assert_eq!(found["depths"]["few"], 1);
         assert!(found["depths"]["many"].as_u64().unwrap() >= 3);
         let of = |name: &str| found["pages"].as_object().unwrap().values().filter(|tree| *tree == name).count();

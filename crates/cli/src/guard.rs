@@ -40,15 +40,19 @@ pub(crate) fn command() -> clap::Command {
             flag("api-url", "URL", "The API as callers see it. By default the listener's own address."),
             flag("upstream", "URL", "The platform's own API, to which calls go on."),
             flag("admin-listen", "ADDR", "Where /metrics and /guard/check are served, without a key. Off unless set."),
-            flag("authz-listen", "ADDR", "Where Envoy asks: ext_authz over gRPC, without TLS. Off unless set."),
+            flag("authz-listen", "ADDR", "Where Envoy asks: ext_authz over gRPC; beyond loopback with a key. Off unless set."),
             file("tls-cert", "Certificate chain in PEM. Read again on SIGHUP."),
             file("tls-key", "Its private key in PEM; others must not be able to read it."),
             flag("trusted-proxy", "CIDR", "Proxies in front: only theirs are forwarding headers and /guard/check.")
                 .action(ArgAction::Append),
             flag("stale-limit", "SECONDS", "How long to go on judging while no node is heard; then 503. [default: 5]"),
+            flag("stop-delay", "SECONDS", "How long to go on, not ready any more, once asked to stop. [default: 0]"),
             file("describe", "Write where it listens to this file (0600) once it does."),
         ])
-        .after_help("The edge key may also be in CAUSEWAY_EDGE_KEY. docs/OPERATING.md has an example.")
+        .after_help(
+            "The edge key may also be in CAUSEWAY_EDGE_KEY; what Envoy has to bear is in CAUSEWAY_AUTHZ_KEY. docs/OPERATING.md has \
+             an example.",
+        )
 }
 
 /// Reads them.
@@ -64,11 +68,13 @@ pub(crate) fn options(mut found: ArgMatches) -> Options {
         api_url: found.remove_one("api-url"),
         admin_listen: found.remove_one("admin-listen"),
         authz_listen: found.remove_one("authz-listen"),
+        authz_key: None,
         upstream: found.remove_one("upstream"),
         tls_cert: found.remove_one("tls-cert"),
         tls_key: found.remove_one("tls-key"),
         trusted_proxies: many(&mut found, "trusted-proxy"),
         stale_limit: found.remove_one("stale-limit"),
+        stop_delay: found.remove_one("stop-delay"),
     };
     Options { said, describe: found.remove_one("describe") }
 }
@@ -76,8 +82,7 @@ pub(crate) fn options(mut found: ArgMatches) -> Options {
 /// Runs until SIGTERM or Ctrl-C.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let Options { mut said, describe } = options;
-    said.edge_key =
-        std::env::vars_os().find(|(name, _)| name == "CAUSEWAY_EDGE_KEY").and_then(|(_, key)| key.into_string().ok());
+    (said.edge_key, said.authz_key) = (secret("CAUSEWAY_EDGE_KEY"), secret("CAUSEWAY_AUTHZ_KEY"));
     let settings = resolve(&said).map_err(Failure::Problems)?;
     logging::json();
     let mut signals = Signals::listen().map_err(|error| Failure::Problems(vec![error.to_string()]))?;
@@ -86,7 +91,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let process = Process::start(settings).await.map_err(Failure::Problems)?;
     let at = |address: std::net::SocketAddr| format!("{scheme}://{address}");
     let (url, admin_url) = (at(process.address()), process.admin_address().map(at));
-    let authz_url = process.authz_address().map(|address| format!("http://{address}"));
+    let authz_url = process.authz_address().map(|address| match process.authz_speaks_tls() {
+        true => format!("https://{address}"),
+        false => format!("http://{address}"),
+    });
     if let Some(path) = describe.as_deref() {
         let guard = json!({"platform": platform, "url": url, "admin_url": admin_url, "authz_url": authz_url});
         write(path, &json!({"version": 1, "guard": guard}))?;
@@ -103,6 +111,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         tracing::warn!("what was still open was closed");
     }
     describe.as_deref().map_or(Ok(()), forget)
+}
+
+/// An empty one counts as unset.
+fn secret(variable: &str) -> Option<String> {
+    let found = std::env::vars_os().find(|(name, _)| name == variable)?;
+    found.1.into_string().ok().filter(|key| !key.is_empty())
 }
 
 fn write(path: &Path, document: &serde_json::Value) -> Result<(), Failure> {

@@ -12,8 +12,8 @@ use causeway_protocol::records::{App, Customer, FeedEntry, FeedEvent};
 use causeway_protocol::taken_back::{Gap, TakenBack, Verdict};
 use causeway_protocol::{ApiKeyId, AppId, AudienceId, CustomerId, Position, Scopes, Subject, SubjectKind};
 
-/// How many customers are remembered. One is a few hundred bytes.
-const MAX_CUSTOMERS: usize = 10_000;
+/// How many customers are remembered. One is a few hundred bytes; a call of any other costs a read.
+const MAX_CUSTOMERS: usize = 50_000;
 
 /// The authority cannot be asked right now: 503, never a false 401.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +50,7 @@ pub struct Held {
     customers: RwLock<Numbered<CustomerId, Arc<Customer>>>,
     misses: AtomicU64,
     owed: AtomicI64,
+    forgotten: AtomicI64,
 }
 
 /// Who is told that the feed moved.
@@ -85,6 +86,7 @@ impl Default for Held {
             customers: RwLock::default(),
             misses: AtomicU64::new(0),
             owed: AtomicI64::new(0),
+            forgotten: AtomicI64::new(0),
         }
     }
 }
@@ -219,9 +221,15 @@ impl Held {
         run(&read(&self.taken_back))
     }
 
-    /// Forgets cuts that no living token can be older than.
+    /// Forgets cuts up to this position: no living token can be older than them.
     pub fn forget(&self, position: Position) {
         write(&self.taken_back).forget(position);
+        self.forgotten.fetch_max(position.0, Ordering::Release);
+    }
+
+    /// How far cuts were forgotten.
+    pub fn forgotten(&self) -> Position {
+        Position(self.forgotten.load(Ordering::Acquire))
     }
 
     /// The scope registry.

@@ -8,6 +8,7 @@ use crate::records::{
 };
 use crate::secret::{PasswordHash, SecretVerifier};
 use crate::time::Seconds;
+use crate::token::Bearer;
 use crate::{
     AppId, AudienceId, ConnectionId, ConsumerId, CustomerId, FamilyId, Position, ScopeSet, Subject, UnixTime, UserId,
 };
@@ -30,10 +31,13 @@ pub enum Change {
         act: Act,
     },
     /// An access token without a family is taken back: an entry on its number alone, which leaves with the tokens of its time.
-    /// `Stale`: it was taken back already.
+    /// Where `budget` entries of its app's tokens stand in the feed, it is a cut of everything that the app has for itself, in
+    /// the place of the last such cut (TOKENS 6). `Stale`: it is refused already, by whichever of its subjects.
     CutToken {
-        /// The token's number; see [`FamilyId::lone`].
-        family: FamilyId,
+        /// Whom the token stands for: its number ([`FamilyId::lone`]), its app, its position.
+        bearer: Bearer,
+        /// So many of an app's tokens have an entry each.
+        budget: u32,
         /// The audit row; its time is the entry's.
         act: Act,
     },

@@ -20,7 +20,7 @@ pub struct Asking<'a> {
     pub now: UnixTime,
     /// Where this node's feed stood when nothing spoke against app and customer.
     pub position: Position,
-    /// Random: becomes the token's number, …
+    /// Random: becomes the token's number behind its app's, …
     pub number: u64,
     /// … and makes two tokens of one second different texts.
     pub noise: [u8; 4],
@@ -52,7 +52,7 @@ pub fn customer(client: Client<'_>) -> Result<CustomerId, Refusal> {
 pub fn token(asking: &Asking<'_>, profile: &Profile, known: &Scopes) -> Result<AccessToken, Refusal> {
     let app = asking.client.app();
     let bearer = Bearer {
-        family: FamilyId::lone(asking.number),
+        family: FamilyId::lone(app.id, asking.number),
         connection: ConnectionId(0),
         as_of: asking.position,
         app: app.id,

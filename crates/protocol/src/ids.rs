@@ -1,5 +1,7 @@
 //! Identities and the feed's position: small integers with a type each, so that no two can be confused.
 
+use std::ops::RangeInclusive;
+
 use crate::UnixTime;
 
 macro_rules! id {
@@ -40,6 +42,9 @@ id! {
 /// The start of family time: 2024-01-01T00:00:00Z, in milliseconds since the Unix epoch.
 const FAMILY_EPOCH_MS: u64 = 1_704_067_200_000;
 const FAMILY_RANDOM_BITS: u32 = 22;
+/// What a lone token's number holds below its sign: so many bits of its app's, then so many random ones.
+const LONE_APP_BITS: u32 = 24;
+const LONE_RANDOM_BITS: u32 = 63 - LONE_APP_BITS;
 
 impl UserId {
     /// Nobody: a grant that no person made (an account connected by whoever holds its link, ORC-03).
@@ -54,10 +59,17 @@ impl FamilyId {
         Self(((time << FAMILY_RANDOM_BITS) | u64::from(noise & ((1 << FAMILY_RANDOM_BITS) - 1))) as i64)
     }
 
-    /// The family field of an access token that has no family (`client_credentials`): 63 random bits below zero, so that it is
-    /// never the id of a row; those are not negative.
-    pub fn lone(noise: u64) -> Self {
-        Self((noise | 1 << 63) as i64)
+    /// The family field of an access token that has no family (`client_credentials`): below zero, so that it is never the id
+    /// of a row; those are not negative. It begins with its app's number, so that a store can count what one app took back by
+    /// a range of its keys, without a column for it. The rest is `noise`; two tokens of an app that share a number end together.
+    pub fn lone(app: AppId, noise: u64) -> Self {
+        let app = app.0 as u64 & ((1 << LONE_APP_BITS) - 1);
+        Self((1 << 63 | app << LONE_RANDOM_BITS | noise & ((1 << LONE_RANDOM_BITS) - 1)) as i64)
+    }
+
+    /// Every number that [`FamilyId::lone`] gives tokens of this app. Apps that are 2^24 numbers apart share one range.
+    pub fn lone_of(app: AppId) -> RangeInclusive<Self> {
+        Self::lone(app, 0)..=Self::lone(app, u64::MAX)
     }
 
     /// Whether it stands for one access token alone: there is no row, no refresh token and no connection.
@@ -136,15 +148,24 @@ pub enum SubjectKind {
     Consumer = 8,
     /// One API key.
     ApiKey = 9,
+    /// What one app has for itself, its id the app's: every `client_credentials` token of it, and no connection.
+    AppItself = 10,
 }
 
 impl SubjectKind {
     /// The kind that this stored number means.
     pub fn from_number(number: i64) -> Option<Self> {
         use SubjectKind::*;
-        [Family, Connection, App, Customer, User, Site, Audience, Consumer, ApiKey]
+        [Family, Connection, App, Customer, User, Site, Audience, Consumer, ApiKey, AppItself]
             .into_iter()
             .find(|kind| *kind as i64 == number)
+    }
+}
+
+impl Subject {
+    /// What this app has for itself; see [`SubjectKind::AppItself`].
+    pub fn app_itself(app: AppId) -> Self {
+        Self { kind: SubjectKind::AppItself, id: app.0 }
     }
 }
 

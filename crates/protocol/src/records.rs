@@ -305,6 +305,13 @@ pub struct FeedEntry {
     pub event: FeedEvent,
 }
 
+impl FeedEntry {
+    /// What a reader finds where a later entry on the same subject took this one's place: a position, and nothing to do.
+    pub fn replaced(position: Position, at: UnixTime) -> Self {
+        Self { position, at, subject: Subject::app_itself(AppId(0)), event: FeedEvent::Changed }
+    }
+}
+
 /// What can happen to a subject. The numbers are stored: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]

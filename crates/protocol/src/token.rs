@@ -24,16 +24,10 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Everything whose taking back kills or suspends it.
+    /// Everything whose taking back kills or suspends it. A token without a connection is one of what its app has for itself.
     pub fn subjects(&self, audience: AudienceId) -> [Subject; 6] {
-        [
-            self.family.into(),
-            self.connection.into(),
-            self.app.into(),
-            self.customer.into(),
-            self.user.into(),
-            audience.into(),
-        ]
+        let held_by = if self.family.is_lone() { Subject::app_itself(self.app) } else { self.connection.into() };
+        [self.family.into(), held_by, self.app.into(), self.customer.into(), self.user.into(), audience.into()]
     }
 
     fn write(&self, to: &mut Writer) {

@@ -7,10 +7,10 @@ mod values;
 
 use causeway_protocol::profile::SHIPPED;
 
+pub(crate) use resolve::{ENVOY_BEYOND_LOOPBACK, is_public, read_profile};
 pub use resolve::{Serve, check_values, resolve};
-pub(crate) use resolve::{is_public, read_profile};
 pub use sources::{Given, from_env, from_file, manual};
-pub(crate) use values::{address, is_loopback_url, origin, upstream};
+pub(crate) use values::{address, is_loopback_url, origin, stop_delay, upstream};
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +92,16 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "authz_listen",
         value: "ADDR",
-        prose: "Where Envoy asks the guard: ext_authz over gRPC, HTTP/2 without TLS. Off unless set. It answers to this \
-             machine and to a trusted proxy; beyond loopback it wants one.",
+        prose: "Where Envoy asks the guard: ext_authz over gRPC. Off unless set. It answers to this machine and to a trusted \
+             proxy. Beyond loopback it wants one, and authz_key, and speaks TLS where there is a certificate (the same one).",
+        ..ONE
+    },
+    Setting {
+        name: "authz_key",
+        value: "KEY",
+        flag: false,
+        prose: "What Envoy has to bear at authz_listen, as the metadata `authorization: Bearer KEY`, 16 characters or more. Not \
+             asked for unless set; wanted beyond loopback.",
         ..ONE
     },
     Setting {
@@ -193,6 +201,14 @@ pub const SETTINGS: &[Setting] = &[
         value: "N",
         prose: "Connections at once on a listener. By default half of the files that the process may open, at most \
              10000.",
+        ..ONE
+    },
+    Setting {
+        name: "stop_delay",
+        value: "N",
+        default: Some("0"),
+        prose: "So many seconds, 0 to 5, a node that is asked to stop goes on as before while /readyz says 503 already: for a load \
+             balancer that does not try another node when one refuses the connection.",
         ..ONE
     },
     Setting {

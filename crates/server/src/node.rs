@@ -45,6 +45,8 @@ pub struct Node {
     pub take_backs: AtomicU64,
     /// True from a write that the store failed (the disk is full) to the next one that it took.
     pub writes_fail: AtomicBool,
+    /// It failed because the disk is full.
+    pub(crate) disk_full: AtomicBool,
     /// Its place among other nodes.
     pub cluster: Cluster,
     last_family: AtomicU64,
@@ -79,6 +81,7 @@ impl Node {
             entropy,
             take_backs: AtomicU64::new(0),
             writes_fail: AtomicBool::new(false),
+            disk_full: AtomicBool::new(false),
             cluster: Cluster::new(NodeId::default()),
             last_family: AtomicU64::new(0),
         };
@@ -152,6 +155,10 @@ impl Node {
     /// Applies a change and takes its feed entries in before anybody is answered: what is taken back here is refused here
     /// from the next request on.
     pub async fn apply(&self, change: Change) -> Written {
+        let known = self.held.head();
+        if self.cluster.behind().is_some() {
+            return Err(Reason::StoreFailed.refuse());
+        }
         // A sweep that finds nothing writes nothing, and so says nothing about the disk.
         let telling = !matches!(change, Change::Sweep(_));
         let takes_back = matches!(
@@ -162,12 +169,18 @@ impl Node {
                 | Change::Switch { .. }
         );
         let outcome = self.store.apply(change).await.map_err(|error| {
-            if matches!(error, StoreError::Failed(_)) {
+            if !matches!(error, StoreError::Busy) {
+                self.disk_full.store(matches!(error, StoreError::Full(_)), Ordering::Relaxed);
                 self.writes_fail.store(true, Ordering::Relaxed);
             }
             refusal_of(error)
         })?;
         if let Outcome::Applied(applied) = &outcome {
+            if applied.position < known {
+                // Whatever was written there, nobody hears of it: that store is not the one that this node knows.
+                tail::stands_behind(self, applied.position);
+                return Err(Reason::StoreFailed.refuse());
+            }
             if telling && self.writes_fail.load(Ordering::Relaxed) {
                 self.writes_fail.store(false, Ordering::Relaxed);
             }
@@ -210,8 +223,8 @@ impl Node {
 pub fn refusal_of(error: StoreError) -> Refusal {
     match error {
         StoreError::Busy => Reason::StoreBusy.refuse(),
-        StoreError::Failed(why) => {
-            tracing::error!(%why, "the store failed");
+        error => {
+            tracing::error!(%error, "a change or a read failed");
             Reason::StoreFailed.refuse()
         }
     }

@@ -7,9 +7,11 @@ mod settings;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use causeway_protocol::cluster::NodeId;
 use causeway_protocol::profile::Profile;
+use causeway_protocol::secret::Secret;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -40,6 +42,7 @@ pub struct Platform {
     tls: Option<Arc<Tls>>,
     notes: Vec<String>,
     stop: watch::Sender<bool>,
+    stop_delay: Duration,
     tasks: JoinSet<()>,
 }
 
@@ -83,6 +86,7 @@ impl Platform {
         tail::read(&node).await.map_err(|error| one(error.to_string()))?;
         let admin_address = open::addresses(admin.as_slice())?.pop();
         let admin_tls = tls.clone().filter(|_| settings.admin_tls);
+        let authz_tls = tls.clone().filter(|_| settings.authz_tls);
         let admin_scheme = if admin_tls.is_some() { "https" } else { "http" };
         let admin_url = admin_address.map(|address| format!("{admin_scheme}://{address}"));
         let description =
@@ -108,11 +112,12 @@ impl Platform {
             tls,
             notes,
             stop: watch::Sender::new(false),
+            stop_delay: settings.stop_delay,
             tasks: JoinSet::new(),
         };
         let admin = admin.map(|socket| (socket, admin_tls));
         platform.serve(sockets, admin, (faults, settings.fault_seed), settings.limits, settings.hook);
-        platform.serve_authz(authz, settings.limits);
+        platform.serve_authz(authz, authz_tls, settings.authz_key, settings.limits);
         Ok(platform)
     }
 
@@ -146,10 +151,10 @@ impl Platform {
         }
     }
 
-    fn serve_authz(&mut self, socket: Option<TcpListener>, limits: Limits) {
+    fn serve_authz(&mut self, socket: Option<TcpListener>, tls: Option<Arc<Tls>>, key: Option<Secret>, limits: Limits) {
         let Some(socket) = socket else { return };
         let Limits { connections, drain, .. } = limits;
-        let authz = Authz { socket, edge: self.edge.clone(), connections, drain };
+        let authz = Authz { socket, edge: self.edge.clone(), tls, key, connections, drain };
         self.tasks.spawn(authz.run(self.stop.subscribe()));
     }
 
@@ -199,9 +204,10 @@ impl Platform {
         self.edge.node.rings.reload().await
     }
 
-    /// Stops: no new connections, requests in flight are answered, what was noted is written.
+    /// Stops: not ready any more; after a while no new connections, requests in flight are answered, what was noted is written.
     pub async fn stop(mut self) {
         self.edge.drain();
+        tokio::time::sleep(self.stop_delay).await;
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
     }

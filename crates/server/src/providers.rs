@@ -13,6 +13,10 @@ use crate::clock::{Clock, Entropy};
 use crate::node::Origins;
 use crate::platform::KeysAt;
 
+/// The vault has one writer, so nodes cannot share one.
+const NO_PLACE: &str = "providers: what they hand out is kept beside a data directory, and there is none: run this platform on --data \
+    instead of --database, or leave --providers out";
+
 /// Where the vault and its keys are.
 pub struct Place {
     /// The vault's directory.
@@ -59,7 +63,7 @@ pub fn open(
     if profile.accounts.is_none() {
         return Err(vec![format!("providers: {} has no accounts that could connect any", profile.name)]);
     }
-    let place = place.ok_or_else(|| vec!["providers: there is no data directory for what they hand out".to_owned()])?;
+    let place = place.ok_or_else(|| vec![NO_PLACE.to_owned()])?;
     for provider in &mut providers {
         if provider.redirect_uri.is_empty() {
             provider.redirect_uri = callback_url(profile, &origins.login, provider.key());

@@ -29,7 +29,8 @@ macro_rules! ask {
     ($engine:ident.$method:ident($($argument:expr),*)) => {
         match $engine {
             Engine::Sqlite(store) => store.$method($($argument),*).await,
-            Engine::Postgres(store) => store.$method($($argument),*).await,
+            // Boxed: its futures are ten times as large, and a request on SQLite would be moved about with room for them.
+            Engine::Postgres(store) => Box::pin(store.$method($($argument),*)).await,
             Engine::Model(store) => store.$method($($argument),*).await,
         }
     };
@@ -50,6 +51,14 @@ impl Store for Engine {
 
     async fn news(&self) {
         ask!(self.news())
+    }
+
+    fn is_slow(&self) -> bool {
+        match self {
+            Engine::Sqlite(store) => store.is_slow(),
+            Engine::Postgres(store) => store.is_slow(),
+            Engine::Model(store) => store.is_slow(),
+        }
     }
 
     async fn beat(&self, beat: Beat) -> Stored<Vec<Beat>> {

@@ -41,10 +41,13 @@ pub type AuditRow = (i64, i64, String, String, String);
 /// What an engine can suffer. Never the caller's fault, never a decision.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The queue of writes is full: shed with 503.
-    #[error("too many writes are waiting")]
+    /// The queue of writes is full, or too many wait to read: shed with 503. Nothing was done.
+    #[error("too many are waiting for the store")]
     Busy,
-    /// Read or write failed (disk full, file gone, corrupt). Nothing of the change was applied.
+    /// The disk has no room. Nothing of the change was applied.
+    #[error("the store's disk is full: {0}")]
+    Full(String),
+    /// Read or write failed (file gone, corrupt, no connection). Nothing of the change was applied.
     #[error("the store failed: {0}")]
     Failed(String),
 }
@@ -104,6 +107,11 @@ pub trait Store: Send + Sync + 'static {
     /// Completes when another node may have written to the feed: an accelerator, never a promise. Where nobody else writes, and
     /// where the engine cannot tell, it never completes.
     fn news(&self) -> impl Future<Output = ()> + Send;
+    /// Whether writes take much longer than they should, so that some are shed ([`StoreError::Busy`]). An engine that never
+    /// waits for anybody never says so.
+    fn is_slow(&self) -> bool {
+        false
+    }
     /// Writes this node's sign of life and answers everybody's, its own included, in ascending order of node; rows that are older
     /// than [`Beat::FORGOTTEN`] by this beat's time are deleted. An engine of one process answers this beat alone.
     fn beat(&self, beat: Beat) -> impl Future<Output = Stored<Vec<Beat>>> + Send;

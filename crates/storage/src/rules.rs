@@ -5,10 +5,11 @@ use aws_lc_rs::digest;
 use causeway_protocol::change::{Allow, scopes_event};
 use causeway_protocol::legacy::{Account, ApiKey, Consumer, ConsumerToken, Exchanged, Logo, Temporary};
 use causeway_protocol::records::{
-    Act, App, AppStatus, Connection, Customer, Family, FeedEvent, Membership, Person, Site,
+    Act, App, AppStatus, Connection, Customer, Family, FeedEntry, FeedEvent, Membership, Person, Site,
 };
 use causeway_protocol::time::Seconds;
-use causeway_protocol::{ConnectionId, CustomerId, FamilyId, ScopeSet, Subject, UnixTime};
+use causeway_protocol::token::Bearer;
+use causeway_protocol::{ConnectionId, CustomerId, FamilyId, Position, ScopeSet, Subject, UnixTime};
 
 /// A sweep deletes at most `limit` rows of a kind; of families it looks at this many times more.
 pub(crate) const FAMILIES_LOOKED_AT: u32 = 10;
@@ -98,6 +99,31 @@ pub(crate) fn gave_way(family: FamilyId, max_families: u32, act: &Act) -> Act {
         subject: Some(family.into()),
         detail: format!("longest unused of more than {max_families} families of its connection"),
     }
+}
+
+/// Whatever may refuse a token without a family already: a later cut of one of them makes one more entry needless.
+pub(crate) fn refusing(token: &Bearer) -> [Subject; 4] {
+    [token.family.into(), Subject::app_itself(token.app), token.app.into(), token.customer.into()]
+}
+
+/// The audit row of a token that was taken back by `act` when its app had used up its budget of single entries.
+pub(crate) fn went_with_all(budget: u32, act: &Act) -> Act {
+    let detail = format!("{}; with all that the app had for itself: more than {budget} one by one", act.detail);
+    Act { detail, ..act.clone() }
+}
+
+/// The feed after a position, from the rows that stand there: what a later entry replaced is one without effect. What has
+/// left the feed stays missing: that is everything before `oldest`, and nothing after it.
+pub(crate) fn without_holes(after: Position, oldest: Position, rows: Vec<FeedEntry>, limit: u32) -> Vec<FeedEntry> {
+    let mut last = after.max(Position(oldest.0 - 1));
+    let whole = rows.into_iter().flat_map(|row| {
+        // Between two incarnations no position was ever given.
+        let first = if last.incarnation() == row.position.incarnation() { last.next() } else { row.position };
+        last = row.position;
+        let holes = (first.0..row.position.0).map(move |hole| FeedEntry::replaced(Position(hole), row.at));
+        holes.chain([row])
+    });
+    whole.take(limit as usize).collect()
 }
 
 /// A person's teams as they are kept: in the order of their numbers, each once.

@@ -1,4 +1,4 @@
-//! Real parts that tests start and stop: a PostgreSQL cluster, the proxies in front of a guarded API. Std only, nothing of
+//! Real parts that tests start and stop: a PostgreSQL cluster, the proxies in front of a guarded API, a wire that is cut. Std only, nothing of
 //! Causeway: whoever tests, from the store to xtask, can use it.
 
 mod scratch;
@@ -6,5 +6,6 @@ mod scratch;
 pub mod netns;
 pub mod postgres;
 pub mod proxies;
+pub mod wire;
 
 pub use scratch::Scratch;

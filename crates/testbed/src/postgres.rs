@@ -1,6 +1,8 @@
 //! A throw-away PostgreSQL cluster from the distribution's binaries: Unix socket and loopback TCP, synced like a real one,
 //! killed when it is dropped and when the process that started it dies. What is stored in it is not this file's business.
 
+mod bad_days;
+
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -13,6 +15,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use crate::Scratch;
+pub use bad_days::Held;
 
 /// The superuser of every cluster, …
 pub const USER: &str = "causeway";
@@ -36,6 +39,8 @@ pub struct Options {
     pub settings: Vec<String>,
     /// A network namespace to run in, and the networks that may come in (`10.0.0.0/24`). Root only.
     pub namespace: Option<(String, Vec<String>)>,
+    /// A disk that a test can fill: [`Cluster::fill_disk`]. Needs a C compiler.
+    pub disk: bool,
 }
 
 /// A running cluster, or one that was stopped and may be started again.
@@ -50,6 +55,8 @@ pub struct Cluster {
     databases: AtomicU32,
     /// Where it runs, if not here.
     namespace: Option<String>,
+    /// What is preloaded, so that the disk can be full.
+    disk: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -135,6 +142,7 @@ impl Cluster {
         if let Some((uid, gid)) = owner {
             chown(scratch.path(), Some(uid), Some(gid)).expect("root may give a directory away");
         }
+        let disk = options.disk.then(|| bad_days::compiled(scratch.path()));
         Cluster {
             scratch,
             bin: binaries(),
@@ -143,6 +151,7 @@ impl Cluster {
             running: Mutex::default(),
             databases: AtomicU32::new(0),
             namespace: options.namespace.as_ref().map(|(name, _)| name.clone()),
+            disk,
         }
     }
 
@@ -246,6 +255,9 @@ impl Cluster {
             None => self.command("sh"),
             Some(namespace) => self.command_in(namespace, "sh"),
         };
+        if let Some(disk) = &self.disk {
+            command.env("LD_PRELOAD", disk).env("DISK_FULL", self.fullness());
+        }
         command
             .args(["-c", SUPERVISOR, "sh"])
             .arg(self.scratch.path())

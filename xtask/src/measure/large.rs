@@ -159,7 +159,7 @@ pub(crate) fn prove(house: &House, families: u64) -> Result<(), String> {
 
 /// A small run shows that the proof works: its rates are of a second, and judged loosely.
 fn judge(book: &Book, small_run: bool) -> Result<(), String> {
-    let slack = if small_run { 0.6 } else { 1.0 };
+    let slack = if small_run { 0.3 } else { 1.0 };
     let mut problems = Vec::new();
     for figure in FIGURES.iter().filter(|figure| figure.name.starts_with("growth_")) {
         let Some(value) = book.median(figure.name) else { continue };

@@ -32,7 +32,8 @@ pub(super) struct Act {
     /// Trees into which it looks at two places far from each other, and so twice through all levels.
     pub(super) twice: &'static [&'static str],
     /// Pages that it reads only where rows happen to stand so: a list's rows may begin at the end of a page, in the table and in
-    /// its index; a row that gets longer may not fit into its page any more, and then takes room in the two beside it.
+    /// its index; a row that is put somewhere at random or gets longer may not fit into its page, and then takes room in the two
+    /// beside it.
     pub(super) beside: u64,
 }
 
@@ -47,6 +48,10 @@ impl Act {
 
 const fn now(name: &'static str, run: fn(&Scene<'_>) -> Result<(), String>) -> Act {
     Act { name, run, days_later: Duration::ZERO, reads: None, twice: &[], beside: 0 }
+}
+
+const fn write(name: &'static str, run: fn(&Scene<'_>) -> Result<(), String>) -> Act {
+    Act { beside: 2, ..now(name, run) }
 }
 
 const fn list(name: &'static str, run: fn(&Scene<'_>) -> Result<(), String>) -> Act {
@@ -72,23 +77,23 @@ pub(super) const ACTS: &[Act] = &[
         ..now("every job, with a sweep that finds nothing", |scene| scene.log.pass(MINUTE))
     },
     now("an app's link: the sign-in page", |scene| scene.link("newcomer", "bench-0", NEWCOMER).and_then(asks)),
-    now("sign-in", |scene| scene.next("newcomer", NEWCOMER, &[]).map(drop)),
+    write("sign-in", |scene| scene.next("newcomer", NEWCOMER, &[]).map(drop)),
     now("the consent page", |scene| scene.link("newcomer", "bench-0", NEWCOMER).and_then(leads_on)),
-    now("consent, the first of a customer to an app", |scene| {
+    write("consent, the first of a customer to an app", |scene| {
         scene.next("newcomer", NEWCOMER, &[]).and_then(coded(scene))
     }),
     EXCHANGE,
     now("the consent page of who allowed before", |scene| {
         scene.link("admin", "bench-1", scene.admin()).and_then(leads_on)
     }),
-    now("consent once more", |scene| scene.next("admin", scene.admin(), &[]).and_then(coded(scene))),
+    write("consent once more", |scene| scene.next("admin", scene.admin(), &[]).and_then(coded(scene))),
     Act { name: "code exchange once more", ..EXCHANGE },
     list("a person's list of connections", |scene| scene.page("admin", "/settings/oauth-applications")),
     list("its second page", |scene| {
         scene.page("admin", &format!("/settings/oauth-applications?after={}", scene.about["middle"]))
     }),
     now("one connection's page", |scene| scene.connection(&[]).and_then(leads_on)),
-    now("disconnect", |scene| scene.next("admin", scene.admin(), &[]).map(drop)),
+    write("disconnect", |scene| scene.next("admin", scene.admin(), &[]).map(drop)),
     list("the list after it", |scene| scene.next("admin", scene.admin(), &[]).map(drop)),
     list("an administrator's list of apps", |scene| scene.page("admin", APPS)),
     list("staff's list of apps", |scene| scene.page("staff", APPS)),
@@ -102,12 +107,9 @@ pub(super) const ACTS: &[Act] = &[
     list("its last page", |scene| scene.list(&format!("after={}", scene.about["late"]))),
     list("the same, only live ones", |scene| scene.list(&format!("after={}&live=true", scene.about["late"]))),
     list("the same, of one customer", |scene| scene.list(&format!("customer={}", scene.text("customer")))),
-    Act {
-        beside: 2,
-        ..now("a connection is cut by the operator", |scene| {
-            scene.ask(&["--method", "DELETE", "--page", &format!("/admin/connections/{}", scene.about["to_cut"])])
-        })
-    },
+    write("a connection is cut by the operator", |scene| {
+        scene.ask(&["--method", "DELETE", "--page", &format!("/admin/connections/{}", scene.about["to_cut"])])
+    }),
     now("readiness", |scene| scene.ask(&["--page", "/readyz"])),
     now("metrics", |scene| scene.ask(&["--page", "/metrics"])),
     now("guard check, and when it was last used", |scene| {
@@ -126,6 +128,7 @@ pub(super) const ACTS: &[Act] = &[
         reads: Some("families"),
         days_later: AGES,
         twice: &["cuts"],
+        beside: 2,
         ..now("every job, with a sweep of what has ended", |scene| scene.log.pass(MINUTE))
     },
 ];

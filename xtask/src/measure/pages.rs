@@ -68,8 +68,8 @@ pub(super) fn compare(small: &Rig<'_>, large: &Rig<'_>, sizes: [u64; 2]) -> Resu
     println!(
         "  {over} of {} acts read more than {MORE} pages more. An act may, where it looks into several B-trees, because from the \
          root to a row it reads one page of each level: as many as those trees have levels more, twice that of a tree into \
-         which it looks at two places; and two besides, if it lists rows (they may begin at the end of a page) or makes one \
-         longer (its page may be full).",
+         which it looks at two places; and two besides, if it lists rows (they may begin at the end of a page) or puts one \
+         somewhere at random or makes one longer (its page may be full).",
         ACTS.len()
     );
     let most = deeper.values().map(|[few, many]| many - few).max().unwrap_or(0);

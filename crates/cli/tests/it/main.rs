@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod check;
+mod database;
 mod demo;
 mod edge;
 mod legacy;
 mod migrate;
 mod program;
 mod serve;
+mod stop;

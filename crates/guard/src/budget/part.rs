@@ -7,7 +7,7 @@
 
 use causeway_protocol::cluster::NodeId;
 
-use super::{Cell, Left, MAX_BUDGETS, Rate, SECOND, Spent, left, seconds};
+use super::{ADVANCE, Cell, Left, MAX_BUDGETS, Rate, SECOND, Spent, left, seconds};
 
 /// No more nodes are told apart.
 const MOST_NODES: usize = 64;
@@ -79,9 +79,31 @@ struct Other {
     /// Whether it is an edge that others hear of through this node.
     relayed: bool,
     total: Tally,
+    /// Of an edge: when the budgets would be whole again if nobody else called.
+    claimed: Cell,
     /// Asked of it since it was heard last.
     asked: f64,
     demand: f64,
+}
+
+impl Other {
+    /// Counts what it says, as far as it is credible: an edge is not a node, and whoever holds the edges' key may say anything. It
+    /// let no more pass than it could have alone, a whole budget (and the advance) and the documented rate since.
+    fn take_in(&mut self, mut more: Tally, rules: &[Rate], now: u64) -> Tally {
+        if self.relayed {
+            let room = |(rate, claimed): (&Rate, &u64)| {
+                rate.ahead.saturating_add(ADVANCE).saturating_sub(claimed.saturating_sub(now)) / rate.cost
+            };
+            let room = rules.iter().zip(&self.claimed).map(room).min().unwrap_or_default();
+            more.passed = more.passed.min(u32::try_from(room).unwrap_or(u32::MAX));
+            for (rate, claimed) in rules.iter().zip(&mut self.claimed) {
+                *claimed = (*claimed).max(now).saturating_add(rate.cost.saturating_mul(more.passed.into()));
+            }
+        }
+        self.total = self.total.plus(more);
+        self.asked += more.asked();
+        more
+    }
 }
 
 /// A hearing: who said something, about how long a time; who is there at all.
@@ -150,6 +172,18 @@ impl Part {
 
     /// Another node used so much more, within about the last `span` nanoseconds.
     pub(super) fn charge(&mut self, of: (NodeId, bool), more: Tally, span: u64, rules: &[Rate], now: u64) {
+        let (node, relayed) = of;
+        if !self.others.iter().any(|other| other.node == node) && self.others.len() < MOST_NODES {
+            let (total, claimed) = (Tally::default(), Cell::default());
+            self.others.push(Other { node, relayed, total, claimed, asked: 0.0, demand: 0.0 });
+        }
+        let other = self.others.iter_mut().find(|other| other.node == node);
+        let more = match other {
+            Some(other) => other.take_in(more, rules, now),
+            // An edge that cannot be kept apart from others cannot be held to what is credible.
+            None if relayed => return,
+            None => more,
+        };
         for (at, rate) in rules.iter().enumerate() {
             // No node lets more pass than a whole budget and what flows in: more is an old sum, which a short budget has
             // forgotten long ago.
@@ -158,14 +192,6 @@ impl Part {
             let found = debt.min(self.spilled[at]);
             self.spilled[at] -= found;
             self.all[at] = self.all[at].saturating_add(debt - found);
-        }
-        let (node, relayed) = of;
-        if !self.others.iter().any(|other| other.node == node) && self.others.len() < MOST_NODES {
-            self.others.push(Other { node, relayed, total: Tally::default(), asked: 0.0, demand: 0.0 });
-        }
-        if let Some(other) = self.others.iter_mut().find(|other| other.node == node) {
-            other.total = other.total.plus(more);
-            other.asked += more.asked();
         }
     }
 

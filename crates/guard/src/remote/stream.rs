@@ -167,7 +167,9 @@ impl Session<'_> {
                 let (_the_node_sent_the_records_before, absorbed) = held.absorb(&entries);
                 absorbed.map_err(|_| "entries of the feed are missing".to_owned())?;
             }
-            Line::Beat { at, head, fresh_for } => self.beat(at, Position(head), fresh_for),
+            Line::Beat { at, head, fresh_for, forgotten } => {
+                self.beat(at, Position(head), fresh_for, Position(forgotten));
+            }
             Line::Other => {}
         }
         Ok(())
@@ -176,7 +178,7 @@ impl Session<'_> {
     /// The node looked at its own clock, then at everything else. Its clock is another machine's; but `hello_at` was
     /// read after we asked, so what it read later by so much was read later than `asked_at` by as much. A beat that a
     /// network kept for long is therefore as old as it is.
-    fn beat(&mut self, at: u64, head: Position, fresh_for: Option<u64>) {
+    fn beat(&mut self, at: u64, head: Position, fresh_for: Option<u64>, forgotten: Position) {
         let Shared { held, clock, stale_limit, beats, .. } = self.shared;
         if self.building.is_some() || held.head() < head || fresh_for == Some(0) {
             self.stale += 1;
@@ -191,6 +193,9 @@ impl Session<'_> {
         if until > self.fresh_until {
             self.fresh_until = until;
             held.heard(heard_at, limit);
+        }
+        if forgotten > held.forgotten() && forgotten <= head {
+            held.forget(forgotten);
         }
         beats.send_modify(|beats| *beats += 1);
     }

@@ -81,6 +81,9 @@ pub enum Line {
         /// For how long from then the node itself would go on judging, in milliseconds, if it heard no more; zero: it
         /// does not. `None`: for ever, it is the only one.
         fresh_for: Option<u64>,
+        /// No living token is older than the cuts up to here: what keeps an edge's set as small as a node's.
+        #[serde(default)]
+        forgotten: i64,
     },
     /// Of a later version.
     #[serde(other)]

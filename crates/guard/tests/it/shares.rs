@@ -4,10 +4,10 @@
 #![allow(clippy::print_stdout, reason = "a simulation shows what it counted")]
 
 use causeway_guard::{Credential, Guard, Identified};
-use causeway_protocol::cluster::{NodeId, Share};
+use causeway_protocol::cluster::{NodeId, Share, Used};
 use causeway_protocol::profile::{Budget, shipped};
 use causeway_protocol::time::Seconds;
-use causeway_protocol::{ConsumerId, CustomerId, Reason, ScopeSet, UserId};
+use causeway_protocol::{AppId, ConsumerId, CustomerId, Reason, ScopeSet, UserId};
 
 const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLI;
@@ -329,4 +329,58 @@ fn an_edge_counts_through_its_node() {
     println!("an edge, its node, another node, in 40 s of 10/s: {passed:?} = {sum}");
     assert!((360..=440).contains(&sum), "{passed:?}");
     assert!(passed.iter().all(|one| *one > 60), "each gets some: {passed:?}");
+}
+
+/// What an edge says that it used: sums of calls that passed and that were refused.
+fn claim(number: u64, passed: u32, refused: u32) -> Share {
+    let used = Used { customer: CustomerId(1), app: AppId(0), passed, refused };
+    Share { node: NodeId(7), number, at_millis: 0, used: vec![used] }
+}
+
+/// Whoever holds the edges' key can say what he likes. It counts for no more than that edge could have let pass.
+#[test]
+fn bg_13_what_an_edge_claims_costs_a_customer_the_documented_rate_and_no_more() {
+    let (node, mut now) = (guard(60, 60), START);
+    node.relay_share(&claim(1, 0, 0), now);
+    for number in 2..=240 {
+        now += SECOND / 4;
+        let much = (number as u32).wrapping_mul(1_000_000);
+        node.relay_share(&claim(number, much, much), now);
+        node.take_in_shares(&[], now);
+        assert!(passes(&node, 2, now) || number > 60, "another customer's budget is its own");
+    }
+    // A minute at a call a second, after a whole budget: that is the most that this edge could have let pass.
+    let told = node.used().iter().find(|used| used.customer == CustomerId(1)).map_or(0, |used| used.passed);
+    assert!((60..=125).contains(&told), "nor are other nodes told more: {told}");
+    // The edge falls silent: after a minute the budget is whole, as after any other caller.
+    for _ in 0..4 * 63 {
+        now += SECOND / 4;
+        node.take_in_shares(&[], now);
+    }
+    let passed = (0..100).filter(|_| passes(&node, 1, now)).count();
+    assert!((60..=62).contains(&passed), "{passed}");
+}
+
+/// What was refused costs nothing, but says where a budget is wanted: somebody who claims a million refusals must not draw it all.
+#[test]
+fn bg_13_refusals_that_an_edge_claims_leave_a_customer_a_part_elsewhere() {
+    let (node, mut now) = (guard(10, 1), START);
+    node.relay_share(&claim(1, 0, 0), now);
+    let mut passed = 0;
+    for quarter in 2..=80 {
+        // Ten calls a second come here, and none of all that is claimed has happened.
+        for call in 0..5 {
+            now += SECOND / 20;
+            passed += u32::from(call % 2 == 0 && passes(&node, 1, now));
+        }
+        node.relay_share(&claim(quarter, 0, (quarter as u32).wrapping_mul(50_000_000)), now);
+        node.take_in_shares(&[], now);
+    }
+    assert!(passed >= 20, "{passed} of 200");
+    for _ in 0..12 {
+        now += SECOND / 4;
+        node.take_in_shares(&[], now);
+    }
+    let after = (0..20).filter(|_| passes(&node, 1, now)).count();
+    assert!(after >= 10, "and when it falls silent, all of it: {after}");
 }

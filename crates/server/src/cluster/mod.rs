@@ -37,6 +37,8 @@ pub struct Cluster {
     heard_at: AtomicU64,
     /// The last attempt to read failed.
     failing: AtomicBool,
+    /// Where the store stands, since it was found behind what this node has read of it.
+    behind: Mutex<Option<Position>>,
     /// The newest key of which the shared database is known to hold the mark; `None` where a directory notes the keys.
     pub(crate) marked: Option<Mutex<u16>>,
     /// How many signs of life were given.
@@ -55,6 +57,7 @@ impl Cluster {
             head: AtomicI64::new(0),
             heard_at: AtomicU64::new(0),
             failing: AtomicBool::new(false),
+            behind: Mutex::default(),
             marked: None,
             beats: AtomicU64::new(0),
             watch: Mutex::default(),
@@ -78,6 +81,17 @@ impl Cluster {
     /// Whether the feed was read to its head by a question asked at this time, on the monotonic clock, or later.
     pub fn heard_since(&self, monotonic_nanos: u64) -> bool {
         self.heard_at.load(Ordering::Acquire) >= monotonic_nanos
+    }
+
+    /// Where the store stands, if that is behind what this node has read: then it is another store (TOKENS 6, restore), and
+    /// neither written to nor believed.
+    pub fn behind(&self) -> Option<Position> {
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says so; answers what was said before.
+    fn set_behind(&self, head: Option<Position>) -> Option<Position> {
+        std::mem::replace(&mut *self.behind.lock().unwrap_or_else(PoisonError::into_inner), head)
     }
 
     /// What was seen of the other nodes.

@@ -1,4 +1,4 @@
-//! The tailer: keeps what this node holds at the feed's head (TOKENS 6). It wakes by news or after 250 ms, takes in what others
+//! The tailer: keeps what this node holds at the feed's head (TOKENS 6). It wakes by news or after 200 ms, takes in what others
 //! wrote, reads again what that made stale, and says when it last knew everything. Who may speak then is the guard's business.
 
 use std::collections::BTreeSet;
@@ -16,8 +16,8 @@ use crate::http::listen::stopped;
 use crate::node::Node;
 use crate::shared::Edge;
 
-/// Without news, the feed is read so often.
-const EVERY: Duration = Duration::from_millis(250);
+/// Without news, the feed is read so often: the promise is 250 ms, and reading takes a while.
+const EVERY: Duration = Duration::from_millis(200);
 /// A question to a store that does not answer is given up after this.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Everything anew takes longer.
@@ -82,9 +82,11 @@ async fn to_head(node: &Node) -> Stored<()> {
         let Tail { entries, head } = ask(PATIENCE, node.store.tail(from, PIECE)).await?;
         node.cluster.head.store(head.0, Ordering::Release);
         if head < from {
-            return Err(behind(head, from));
+            return Err(stands_behind(node, head));
         }
+        // After a store that stood behind, the same positions may say something else.
         let has_a_hole = head.incarnation() != from.incarnation()
+            || node.cluster.behind().is_some()
             || (entries.is_empty() && head > from)
             || absorb(node, &entries).is_err();
         if has_a_hole {
@@ -97,9 +99,17 @@ async fn to_head(node: &Node) -> Stored<()> {
     }
 }
 
-fn behind(head: Position, from: Position) -> StoreError {
+/// The store has been set back (restored from a backup, or another server answers in its place). A token that was taken back
+/// since then is good there: nobody is served by this node, and nothing is written, until the store has caught up or its
+/// incarnation was raised; then everything is read again. Nothing is concluded from what it holds meanwhile.
+pub(crate) fn stands_behind(node: &Node, head: Position) -> StoreError {
+    let from = node.held.head();
+    node.held.lost();
     let why =
         format!("the store's feed ends at {}, but this node has read it up to {}", head.counter(), from.counter());
+    if node.cluster.set_behind(Some(head)).is_none() {
+        tracing::error!(why, "the store stands behind this node: no call is answered, and nothing is written");
+    }
     StoreError::Failed(why)
 }
 
@@ -154,11 +164,14 @@ async fn again(node: &Node, from: Position, head: Position) -> Stored<()> {
     let asked_at = node.clock.monotonic_nanos();
     let Boot { head, cuts, apps, api_keys, scopes, .. } = ask(BOOT_PATIENCE, node.store.boot()).await?;
     if head < from {
-        return Err(behind(head, from));
+        return Err(stands_behind(node, head));
     }
     *node.cluster.debts() = causeway_guard::Stale::default();
     node.held.replace(TakenBack::new(head, cuts), apps, api_keys, scopes);
     node.read_access_cut();
+    if node.cluster.set_behind(None).is_some() {
+        tracing::info!("the store has caught up, and was read anew");
+    }
     heard(node, asked_at)
 }
 

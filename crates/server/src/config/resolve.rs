@@ -9,7 +9,8 @@ use causeway_protocol::secret::Secret;
 
 use super::sources::{Given, from_file};
 use super::values::{
-    address, connections, fault_seed, holds_password, instant, is_loopback_url, origin, stale_limit, upstream,
+    address, connections, fault_seed, holds_password, instant, is_loopback_url, origin, stale_limit, stop_delay,
+    upstream,
 };
 use crate::http::faults::Plan;
 use crate::http::tls::{Tls, TlsFiles};
@@ -20,6 +21,10 @@ use crate::trust::{Cidr, TrustedProxies};
 
 /// An admin key shorter than this could be guessed.
 const MIN_ADMIN_KEY: usize = 16;
+
+/// Whoever asks there can spend any customer's budget, and learns whose a token is.
+pub(crate) const ENVOY_BEYOND_LOOPBACK: &str =
+    "the listener for Envoy is not on loopback: it wants the --trusted-proxy that asks there, and a key that it bears:";
 
 /// What `serve` starts with.
 pub struct Serve {
@@ -99,6 +104,7 @@ pub fn check_values(file: Given) -> Vec<String> {
     checks.parsed("upstream", upstream);
     checks.parsed("connections", connections);
     checks.parsed("stale_limit", stale_limit);
+    checks.parsed("stop_delay", stop_delay);
     checks.parsed("fault_seed", fault_seed);
     checks.parsed("oauth1_ends", instant);
     checks.parsed("oauth1_exchange_ends", instant);
@@ -106,6 +112,7 @@ pub fn check_values(file: Given) -> Vec<String> {
     checks.parsed("authz_listen", address);
     checks.admin_key();
     checks.secret_key("edge_key");
+    checks.secret_key("authz_key");
     checks.proxies();
     checks.faults(false);
     checks.problems
@@ -193,13 +200,14 @@ impl Checks {
             self.wrong("the listener is on every address: say with --login-url which one people see");
         }
         let (admin_listen, admin_key) = self.admin(secured);
-        let authz_listen = self.authz(&proxies);
+        let (authz_listen, authz_key) = self.authz(&proxies);
         let edge_key = self.secret_key("edge_key");
         let upstream = self.parsed("upstream", upstream);
         let faults = self.faults(public);
         let fault_seed = self.parsed("fault_seed", fault_seed);
         let connections = self.parsed("connections", connections);
         let stale_limit = self.parsed("stale_limit", stale_limit);
+        let stop_delay = self.parsed("stop_delay", stop_delay);
         let legacy = self.legacy(profile.as_ref());
         let seen = [&login_url, &api_url].into_iter().flatten().any(|url| !is_loopback_url(url));
         self.demo_secrets(&seeds, public || seen);
@@ -213,11 +221,14 @@ impl Checks {
         settings.listen = vec![listen?];
         settings.limits.connections = connections.unwrap_or(settings.limits.connections);
         settings.stale_limit = stale_limit.unwrap_or(settings.stale_limit);
+        settings.stop_delay = stop_delay.unwrap_or_default();
         let settings = Settings {
             login_url,
             api_url,
             admin_listen,
             authz_listen,
+            authz_tls: tls.is_some() && authz_listen.is_some_and(is_public),
+            authz_key,
             admin_key,
             edge_key,
             upstream,
@@ -344,15 +355,13 @@ impl Checks {
         (listen, key)
     }
 
-    fn authz(&mut self, proxies: &TrustedProxies) -> Option<SocketAddr> {
+    fn authz(&mut self, proxies: &TrustedProxies) -> (Option<SocketAddr>, Option<Secret>) {
         let listen = self.parsed("authz_listen", address);
-        if listen.is_some_and(is_public) && proxies.0.is_empty() {
-            self.wrong(
-                "the listener for Envoy is not on loopback: it wants the --trusted-proxy that asks there, on a network \
-                 that nobody else reads",
-            );
+        let key = self.secret_key("authz_key");
+        if listen.is_some_and(is_public) && (proxies.0.is_empty() || key.is_none()) {
+            self.wrong(format!("{ENVOY_BEYOND_LOOPBACK} authz_key (CAUSEWAY_AUTHZ_KEY, or in the file)"));
         }
-        listen
+        (listen, key)
     }
 
     fn admin_key(&mut self) -> Option<Secret> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use causeway_protocol::UnixTime;
 use causeway_protocol::document;
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 /// `127.0.0.1:8081`
@@ -23,9 +24,19 @@ pub(super) fn stale_limit(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs).ok_or_else(|| "not a number of seconds from 1 to 60".to_owned())
 }
 
-/// The part of a database URL that must not be seen.
+/// How long who is asked to stop goes on as before. A stop takes ten seconds at most, and calls under way want some of them.
+pub(crate) fn stop_delay(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|n| (0..=5).contains(n));
+    seconds.map(Duration::from_secs).ok_or_else(|| "not a number of seconds from 0 to 5".to_owned())
+}
+
+/// The part of a database URL that must not be seen. The database's client takes more for a password than a standard URL may
+/// hold, and several hosts.
 pub(super) fn holds_password(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password"))
+    let place = url.split_once("://").map_or(url, |(_, place)| place);
+    let named = place.rsplit_once('@').is_some_and(|(who, _)| who.contains(':'));
+    let mut names = url.split(['?', '&']).skip(1).filter_map(|pair| pair.split('=').next());
+    named || names.any(|name| percent_decode_str(name).decode_utf8_lossy() == "password")
 }
 
 /// `2026-07-01T00:00:00Z`, read as the files of profiles and seeds are.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use causeway_protocol::secret::Secret;
 
 use super::process::Settings;
-use crate::config::{address, is_public, origin, read_profile, upstream};
+use crate::config::{ENVOY_BEYOND_LOOPBACK, address, is_public, origin, read_profile, stop_delay, upstream};
 use crate::http::tls::{Tls, TlsFiles};
 use crate::keys::{Readable, read_secret_file};
 use crate::trust::{Cidr, TrustedProxies};
@@ -39,6 +39,8 @@ pub struct Said {
     pub admin_listen: Option<String>,
     /// Where Envoy asks.
     pub authz_listen: Option<String>,
+    /// What it has to bear there, from the environment.
+    pub authz_key: Option<String>,
     /// The API behind.
     pub upstream: Option<String>,
     /// PEM.
@@ -49,6 +51,8 @@ pub struct Said {
     pub trusted_proxies: Vec<String>,
     /// Seconds.
     pub stale_limit: Option<String>,
+    /// Seconds.
+    pub stop_delay: Option<String>,
 }
 
 /// Checks everything. The nodes' addresses are looked at by the stream's client, at start.
@@ -75,6 +79,7 @@ pub fn resolve(said: &Said) -> Result<Settings, Vec<String>> {
     let authz_listen = optional(&mut problems, "authz_listen", said.authz_listen.as_deref(), address);
     let api_url = optional(&mut problems, "api_url", said.api_url.as_deref(), origin);
     let stale_limit = optional(&mut problems, "stale_limit", said.stale_limit.as_deref(), seconds);
+    let stop_delay = optional(&mut problems, "stop_delay", said.stop_delay.as_deref(), stop_delay);
     let tls = good(&mut problems, tls(said)).flatten();
     let proxies = proxies(&mut problems, &said.trusted_proxies);
     let public = |at: Option<SocketAddr>| at.is_some_and(is_public);
@@ -84,10 +89,10 @@ pub fn resolve(said: &Said) -> Result<Settings, Vec<String>> {
                 .to_owned(),
         );
     }
-    if public(authz_listen) && proxies.0.is_empty() {
-        problems
-            .push("the listener for Envoy is not on loopback: it wants the --trusted-proxy that asks there".to_owned());
+    if public(authz_listen) && (proxies.0.is_empty() || said.authz_key.is_none()) {
+        problems.push(format!("{ENVOY_BEYOND_LOOPBACK} CAUSEWAY_AUTHZ_KEY"));
     }
+    let authz_key = good(&mut problems, said.authz_key.as_deref().map(authz_key).transpose()).flatten();
     if listen.is_some_and(|at| at.ip().is_unspecified()) && said.api_url.is_none() {
         problems.push("the listener is on every address: say with --api-url which one callers see".to_owned());
     }
@@ -101,7 +106,9 @@ pub fn resolve(said: &Said) -> Result<Settings, Vec<String>> {
     }
     let mut settings = Settings::new(profile, said.nodes.clone(), key, behind);
     settings.stale_limit = stale_limit.unwrap_or(settings.stale_limit);
-    Ok(Settings { node_ca: ca, listen, api_url, admin_listen, authz_listen, tls, proxies, ..settings })
+    settings.stop_delay = stop_delay.unwrap_or_default();
+    settings.authz_tls = tls.is_some() && public(authz_listen);
+    Ok(Settings { node_ca: ca, listen, api_url, admin_listen, authz_listen, authz_key, tls, proxies, ..settings })
 }
 
 fn told<T>(problems: &mut Vec<String>, found: Vec<String>) -> Option<T> {
@@ -146,6 +153,13 @@ fn edge_key(said: &Said) -> Result<Secret, String> {
     match key.expose().len() {
         0..MIN_KEY => Err(format!("the edge key is shorter than {MIN_KEY} characters")),
         _ => Ok(key),
+    }
+}
+
+fn authz_key(text: &str) -> Result<Secret, String> {
+    match text.len() {
+        0..MIN_KEY => Err(format!("CAUSEWAY_AUTHZ_KEY is shorter than {MIN_KEY} characters")),
+        _ => Ok(Secret::new(text)),
     }
 }
 

@@ -102,7 +102,7 @@ impl Stream {
         let edge = self.edge.clone();
         let (node, at) = (&edge.node, edge.node.clock.monotonic_nanos());
         let fresh_for = if node.held.is_ready() { node.held.fresh_for(at) } else { Some(0) };
-        let head = node.held.head();
+        let (head, forgotten) = (node.held.head(), node.held.forgotten().0);
         self.keys_of(Position::ZERO).await?;
         let scopes = node.held.scopes();
         if !self.scopes.as_ref().is_some_and(|sent| Arc::ptr_eq(sent, &scopes)) {
@@ -128,7 +128,7 @@ impl Stream {
             position = piece.to;
         }
         let fresh_for = if reached { fresh_for.map(|nanos| nanos / 1_000_000) } else { Some(0) };
-        self.say(&Line::Beat { at, head: position.0, fresh_for }).await?;
+        self.say(&Line::Beat { at, head: position.0, fresh_for, forgotten }).await?;
         Ok(position)
     }
 

@@ -62,6 +62,10 @@ pub struct Settings {
     pub admin_listen: Option<SocketAddr>,
     /// Where Envoy asks (`ext_authz` over gRPC).
     pub authz_listen: Option<SocketAddr>,
+    /// Whether it speaks TLS there, with the same certificate as elsewhere.
+    pub authz_tls: bool,
+    /// What Envoy has to bear there; `None`: nothing.
+    pub authz_key: Option<Secret>,
     /// Bound already, in the place of `listen`.
     pub sockets: Vec<std::net::TcpListener>,
     /// Bound already, in the place of `admin_listen`.
@@ -93,6 +97,8 @@ pub struct Settings {
     pub providers: Vec<causeway_vault::Platform>,
     /// How long calls are checked without a word from the store (TOKENS 6).
     pub stale_limit: Duration,
+    /// How long it goes on as before once it is asked to stop, not ready any more.
+    pub stop_delay: Duration,
     /// Faults on purpose.
     pub faults: Plan,
     /// Makes their chances repeatable.
@@ -119,6 +125,8 @@ impl Settings {
             api_url: None,
             admin_listen: None,
             authz_listen: None,
+            authz_tls: false,
+            authz_key: None,
             sockets: Vec::new(),
             admin_socket: None,
             admin_key: None,
@@ -134,6 +142,7 @@ impl Settings {
             redirect_uri: None,
             providers: Vec::new(),
             stale_limit: STALE_LIMIT,
+            stop_delay: Duration::ZERO,
             faults: Plan::default(),
             fault_seed: 0,
             limits: Limits::default(),

@@ -2,6 +2,7 @@
 //! a node that is cut off says so and comes back by itself, a clock that is wrong steps aside, a key seals once all hold it. Jobs
 //! are called, time is moved, and the way to the store is cut by the test.
 
+mod bad_days;
 mod postgres;
 
 use std::path::Path;
@@ -332,6 +333,71 @@ async fn r_23_a_key_seals_once_every_living_node_holds_it() {
     beats(&[a], 1).await;
     assert_eq!(seals(a), (3, 3), "alone: at once");
     assert_eq!(metric(a, "causeway_nodes").await, 1.0);
+}
+
+/// A key on its way into use, and a node killed at each step: nobody seals with what a living node lacks, and it goes on.
+#[tokio::test]
+async fn r_23_a_node_killed_while_a_key_comes_into_use_leaves_nothing_sealed_that_another_cannot_open() {
+    let (dir, common) = (TempDir::new(), Common::Model(Arc::default()));
+    let files = ["a", "b"].map(|name| dir.0.join(name));
+    let start = async |at: usize, chance: u64| {
+        let file = files[at].clone();
+        let keys = move |settings: &mut causeway_server::platform::Settings| settings.keys = KeysAt::File(file.clone());
+        Builder::new().on(&common).chance(chance).tune(keys).start().await
+    };
+    let seals = |node: &Platform| (node.edge.node.ring().sealing(), node.edge.node.ring().newest());
+    files.iter().for_each(|file| write(file, &[1]));
+    let (a, b) = (start(0, 1).await, start(1, 2).await);
+    beats(&[&a, &b], 2).await;
+    // Published by `a`, which is killed before anybody confirms it.
+    write(&files[0], &[2, 1]);
+    a.edge.node.rings.reload().await.unwrap();
+    beats(&[&a, &b], 1).await;
+    assert_eq!((seals(&a), seals(&b)), ((1, 2), (1, 1)));
+    drop(a);
+    let a = start(0, 3).await;
+    assert_eq!(seals(&a), (1, 2), "it has heard what `b` holds before it seals anything");
+    let pair = ACME.connect(&a, OLIVIA).await;
+    read(&b).await;
+    assert_eq!(sites(&b, &pair.access).await.0, 200);
+    // Confirmed by `b`, which is killed before `a` has heard it, and comes back with the old file.
+    write(&files[1], &[2, 1]);
+    b.edge.node.rings.reload().await.unwrap();
+    drop(b);
+    beats(&[&a], 3).await;
+    assert_eq!(seals(&a), (1, 2), "its last word was that it lacks the key");
+    write(&files[1], &[1]);
+    let b = start(1, 4).await;
+    beats(&[&a, &b], 2).await;
+    assert_eq!((seals(&a), seals(&b)), ((1, 2), (1, 1)));
+    // Confirmed, heard, in use; then both are killed, one after the other.
+    write(&files[1], &[2, 1]);
+    b.edge.node.rings.reload().await.unwrap();
+    b.clock.jump_to(a.clock.now());
+    for _ in 0..12 {
+        beats(&[&a, &b], 1).await;
+    }
+    assert_eq!((seals(&a), seals(&b)), ((2, 2), (2, 2)), "those that were killed are gone, and hold up nothing");
+    read(&a).await;
+    let pair = Pair::of(&ACME.refresh(&a, &pair.refresh).await);
+    drop(a);
+    read(&b).await;
+    assert_eq!(sites(&b, &pair.access).await.0, 200);
+    let late = b.clock.now();
+    drop(b);
+    let a = start(0, 5).await;
+    a.clock.jump_to(late);
+    read(&a).await;
+    assert_eq!(
+        seals(&a),
+        (1, 2),
+        "who has just come takes everybody on the board for alive, and seals with what all hold"
+    );
+    assert_eq!(sites(&a, &pair.access).await.0, 200);
+    beats(&[&a], 12).await;
+    assert_eq!(seals(&a), (2, 2));
+    read(&a).await;
+    assert_eq!(ACME.refresh(&a, &pair.refresh).await.status, 200);
 }
 
 #[tokio::test]

@@ -60,6 +60,10 @@ fn r_31_insecure_settings_are_refused_with_a_line_each() {
         ),
         (&[("admin_key", "short")], "shorter than 16"),
         (&[("authz_listen", "192.0.2.1:80")], "the listener for Envoy is not on loopback"),
+        (&[("authz_listen", "192.0.2.1:80"), ("trusted_proxy", "10.0.0.1")], "and a key that it bears: authz_key"),
+        (&[("authz_listen", "192.0.2.1:80"), ("authz_key", "sixteen-or-longer")], "wants the --trusted-proxy"),
+        (&[("authz_key", "short")], "authz_key is shorter than 16"),
+        (&[("stop_delay", "6")], "from 0 to 5"),
         (&[("trusted_proxy", "0.0.0.0/0")], "trusts everybody"),
         (&[("trusted_proxy", "nginx")], "not an address block"),
         (&[("database", "postgres://db")], "exclude each other"),
@@ -112,6 +116,8 @@ fn good_settings_are_taken() {
         ]),
         [""; 0]
     );
+    let asked = [("authz_listen", "192.0.2.1:80"), ("trusted_proxy", "10.0.0.1"), ("authz_key", "sixteen-or-longer")];
+    assert_eq!(problems(&asked), [""; 0]);
     let dir = TempDir::new();
     let key = write(&dir, "keys", &KeyRing::line(1, &[7; 32]), 0o600);
     assert_eq!(problems(&[("keys", text(&key))]), [""; 0]);

@@ -119,6 +119,34 @@ async fn what_is_taken_back_at_a_node_is_refused_at_the_edge() {
 }
 
 #[tokio::test]
+async fn what_can_matter_no_more_is_forgotten_at_the_edge_as_at_the_node() {
+    let platform = platform().await;
+    let edge = Edge::of(&platform).await;
+    let held = async || metric(&edge.at_admin(Call::get("/metrics")).await.text(), "causeway_taken_back_subjects");
+    let off = held().await;
+    for _ in 0..3 {
+        let pair = EVERYTHING.connect(&platform, OLIVIA).await;
+        assert_eq!(EVERYTHING.revoke(&platform, &pair.refresh).await.status, 200);
+    }
+    edge.caught_up(&platform).await;
+    assert_eq!((held().await, platform.edge.node.held.taken_back_len()), (off + 3, off + 3));
+    platform.clock.advance(Seconds(7_206));
+    let fresh = EVERYTHING.connect(&platform, OLIVIA).await;
+    assert_eq!(EVERYTHING.revoke(&platform, &fresh.refresh).await.status, 200);
+    causeway_server::jobs::sweep(&platform.edge).await;
+    causeway_server::jobs::forget(&platform.edge.node).await;
+    edge.caught_up(&platform).await;
+    edge.beats(2).await;
+    let (here, there) = (held().await, platform.edge.node.held.taken_back_len());
+    assert_eq!((here, there), (off + 1, off + 1), "switches and the last cut still count");
+}
+
+fn metric(text: &str, name: &str) -> usize {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+#[tokio::test]
 async fn an_edge_goes_on_through_a_node_s_restart() {
     let platform = platform().await;
     let token = ACME.connect(&platform, OLIVIA).await.access;

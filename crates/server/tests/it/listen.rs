@@ -341,7 +341,7 @@ async fn stopping_answers_what_is_in_flight_and_closes_what_is_idle() {
     let in_flight = tokio::spawn(unfinished(at, Box::leak(format!("GET /wait HTTP/1.1\r\nHost: {at}\r\n\r\n").into())));
     ENTERED.acquire().await.unwrap().forget();
     let stopped = tokio::spawn(server.stop());
-    assert!(rest(&mut idle).await.ends_with("alive\n"), "an idle connection is closed at once");
+    assert!(rest(&mut idle).await.ends_with("alive\n"), "an idle connection is closed");
     assert!(TcpStream::connect(at).await.is_err(), "nobody new is let in");
     assert!(!stopped.is_finished());
     RELEASED.add_permits(1);
@@ -350,7 +350,7 @@ async fn stopping_answers_what_is_in_flight_and_closes_what_is_idle() {
 }
 
 /// The fixtures, with the modes that a key file must have.
-fn tls_files(dir: &Path, name: &str) -> TlsFiles {
+pub(crate) fn tls_files(dir: &Path, name: &str) -> TlsFiles {
     use std::os::unix::fs::PermissionsExt;
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls");
     let files = TlsFiles { cert: dir.join("cert"), key: dir.join("key") };

@@ -32,6 +32,7 @@ mod proxy;
 mod redeem;
 mod refresh;
 mod revoke;
+mod revoke_budget;
 mod ring;
 mod secrets;
 mod sequences;

@@ -27,7 +27,7 @@ impl State {
             Change::CreateFamily(change) => self.create_family(change),
             Change::MoveFamily(change) => self.move_family(change),
             Change::RepudiateFamily { family, act } => self.repudiate(family, &act),
-            Change::CutToken { family, act } => self.cut_token(family, &act),
+            Change::CutToken { bearer, budget, act } => self.cut_token(&bearer, budget, &act),
             Change::CutConnection { connection, act } => self.cut_connection(connection, &act),
             Change::RecordUse(used) => self.record_use(&used),
             Change::CutAudience { audience, act } => {
@@ -134,7 +134,7 @@ impl State {
             SubjectKind::ApiKey => {
                 self.api_keys.iter_mut().find(|one| one.id.0 == subject.id).map(|one| &mut one.active)
             }
-            SubjectKind::Family | SubjectKind::Connection | SubjectKind::Audience => None,
+            SubjectKind::Family | SubjectKind::Connection | SubjectKind::Audience | SubjectKind::AppItself => None,
         }?;
         if *switch == active {
             return None;

@@ -1,8 +1,9 @@
 //! The model's changes to what was granted: connections and families.
 
 use causeway_protocol::change::{Allow, CreateFamily, Decide, MoveFamily, Row};
-use causeway_protocol::records::{Act, Connection, Decided, Family, FeedEvent};
-use causeway_protocol::{ConnectionId, FamilyId, Position, Subject, UnixTime, UserId};
+use causeway_protocol::records::{Act, Connection, Cuts, Decided, Family, FeedEvent};
+use causeway_protocol::token::Bearer;
+use causeway_protocol::{ConnectionId, FamilyId, Position, Subject, SubjectKind, UnixTime, UserId};
 
 use super::State;
 use crate::rules;
@@ -67,13 +68,28 @@ impl State {
         Some(id)
     }
 
-    pub(super) fn cut_token(&mut self, token: FamilyId, act: &Act) -> Option<Row> {
-        // An entry that has left is forgotten, as everywhere: the token has expired long ago.
-        if self.still_matters(&self.cuts(token)) {
+    pub(super) fn cut_token(&mut self, token: &Bearer, budget: u32, act: &Act) -> Option<Row> {
+        let kept = self.cuts_kept();
+        let refuses = |subject: &Subject, cuts: &Cuts| {
+            rules::refusing(token).contains(subject) && token.as_of < cuts.access.max(cuts.all)
+        };
+        if kept.iter().any(|(subject, cuts)| refuses(subject, cuts)) {
             return None;
         }
-        self.take_back(token, FeedEvent::CutAll, act.at);
-        self.audit(act);
+        let singles = FamilyId::lone_of(token.app);
+        let is_single =
+            |subject: &Subject| subject.kind == SubjectKind::Family && singles.contains(&FamilyId(subject.id));
+        if kept.iter().filter(|(subject, _)| is_single(subject)).count() < budget as usize {
+            self.take_back(token.family, FeedEvent::CutAll, act.at);
+            self.audit(act);
+        } else {
+            let itself = Subject::app_itself(token.app);
+            // Its last cut makes room, unless it is the oldest entry of all.
+            let old = self.feed().iter().skip(1).rfind(|entry| entry.subject == itself).map(|entry| entry.position);
+            self.replaced.extend(old);
+            self.take_back(itself, FeedEvent::CutAll, act.at);
+            self.audit(&rules::went_with_all(budget, act));
+        }
         Some(Row::None)
     }
 

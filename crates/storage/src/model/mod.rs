@@ -39,6 +39,8 @@ struct State {
     history: Vec<FeedEntry>,
     /// How many of the oldest have left the feed.
     left: usize,
+    /// Entries that a later one of the same subject replaced.
+    replaced: BTreeSet<Position>,
     longest_access_life: Seconds,
     scopes: Vec<String>,
     seeds: BTreeSet<[u8; 32]>,
@@ -79,8 +81,25 @@ impl State {
         self.history.last().map_or(Position::ZERO, |entry| entry.position)
     }
 
-    fn feed(&self) -> &[FeedEntry] {
-        &self.history[self.left..]
+    /// The feed as it stands, without what was replaced.
+    fn feed(&self) -> Vec<FeedEntry> {
+        let all = self.history[self.left..].iter();
+        all.filter(|entry| !self.replaced.contains(&entry.position)).copied().collect()
+    }
+
+    /// The feed as readers see it, from its oldest entry on: no gaps.
+    fn feed_shown(&self) -> Vec<FeedEntry> {
+        let (mut at, mut shown) = (UnixTime(0), Vec::new());
+        for entry in self.history[self.left..].iter().rev() {
+            if self.replaced.contains(&entry.position) {
+                shown.push(FeedEntry::replaced(entry.position, at));
+            } else {
+                at = entry.at;
+                shown.push(*entry);
+            }
+        }
+        shown.reverse();
+        shown
     }
 
     fn cuts(&self, subject: impl Into<Subject>) -> Cuts {
@@ -89,13 +108,17 @@ impl State {
     }
 
     fn subjects_with_cuts(&self) -> Vec<(Subject, Cuts)> {
-        let subjects: BTreeSet<Subject> = self.history.iter().map(|entry| entry.subject).collect();
-        let cuts = subjects.into_iter().map(|subject| (subject, self.cuts(subject)));
-        cuts.filter(|(_, cuts)| *cuts != Cuts::default()).collect()
+        let mut all = BTreeMap::<Subject, Cuts>::new();
+        for entry in &self.history {
+            let cuts = all.entry(entry.subject).or_default();
+            *cuts = cuts.after(entry.event, entry.position);
+        }
+        all.into_iter().filter(|(_, cuts)| *cuts != Cuts::default()).collect()
     }
 
     fn still_matters(&self, cuts: &Cuts) -> bool {
-        self.feed().first().is_some_and(|oldest| cuts.access.max(cuts.all) >= oldest.position)
+        // The oldest entry is never replaced.
+        self.history.get(self.left).is_some_and(|oldest| cuts.access.max(cuts.all) >= oldest.position)
     }
 
     fn connection(&self, id: ConnectionId) -> Option<&Connection> {
@@ -131,9 +154,16 @@ impl State {
         }
     }
 
-    fn counts(&self) -> Vec<(&'static str, u64)> {
+    /// What is remembered of each subject. What only access tokens or a family's row need is forgotten with its entry.
+    fn cuts_kept(&self) -> Vec<(Subject, Cuts)> {
+        let leaves = |subject: &Subject| matches!(subject.kind, SubjectKind::Family | SubjectKind::AppItself);
         let mut cuts = self.subjects_with_cuts();
-        cuts.retain(|(subject, cuts)| subject.kind != SubjectKind::Family || self.still_matters(cuts));
+        cuts.retain(|(subject, cuts)| !leaves(subject) || self.still_matters(cuts));
+        cuts
+    }
+
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        let cuts = self.cuts_kept();
         let sites = self.customers.iter().map(|customer| customer.sites.len()).sum();
         let counts = [
             ("account_ids", self.account_ids.len()),

@@ -29,12 +29,12 @@ impl Store for Model {
     }
 
     async fn feed(&self, after: Position, limit: u32) -> Stored<Vec<FeedEntry>> {
-        capped(self.state()?.feed().iter().filter(|entry| entry.position > after).copied(), limit)
+        capped(self.state()?.feed_shown().into_iter().filter(|entry| entry.position > after), limit)
     }
 
     async fn tail(&self, after: Position, limit: u32) -> Stored<Tail> {
         let state = self.state()?;
-        let entries = state.feed().iter().filter(|entry| entry.position > after).copied();
+        let entries = state.feed_shown().into_iter().filter(|entry| entry.position > after);
         Ok(Tail { entries: capped(entries, limit)?, head: state.head() })
     }
 

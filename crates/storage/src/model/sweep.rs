@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use causeway_protocol::change::Sweep;
-use causeway_protocol::records::{Family, Session};
+use causeway_protocol::records::{Family, FeedEntry, Session};
 use causeway_protocol::taken_back::may_leave;
 use causeway_protocol::{FamilyId, UnixTime};
 
@@ -34,7 +34,11 @@ impl State {
         }
         self.sweep_families(sweep, limit);
         let leaves = |at: UnixTime| may_leave(at, self.longest_access_life, sweep.now);
-        self.left += self.feed().iter().take(limit).take_while(|entry| leaves(entry.at)).count();
+        let leaving: Vec<_> = self.feed().into_iter().take(limit).take_while(|entry| leaves(entry.at)).collect();
+        if let Some(last) = leaving.last() {
+            let gone = |entry: &FeedEntry| entry.position <= last.position || self.replaced.contains(&entry.position);
+            self.left = self.history.iter().take_while(|entry| gone(entry)).count();
+        }
     }
 
     fn sweep_sessions(&mut self, limit: usize, age: impl Fn(&Session) -> UnixTime, before: UnixTime) {

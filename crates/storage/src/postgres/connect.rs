@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
-use tokio_postgres::{AsyncMessage, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, CancelToken, Connection, NoTls};
 
 use super::KeyLayout;
 use super::link::{ADVICE, Link, SETTINGS};
@@ -28,7 +28,9 @@ impl Target {
                 }),
             }
         };
-        let client = match tokio::time::timeout(CONNECT * 2, connecting).await {
+        let hosts = self.config.get_hosts().len().max(self.config.get_hostaddrs().len());
+        let patience = CONNECT * u32::try_from(hosts + 1).unwrap_or(u32::MAX);
+        let client = match tokio::time::timeout(patience, connecting).await {
             Ok(client) => client.map_err(|error| self.why(&error))?,
             Err(_) => return Err(format!("{}: the database cannot be reached: no answer", self.name())),
         };
@@ -43,6 +45,19 @@ impl Target {
             }
         }
         Ok(link)
+    }
+}
+
+impl Target {
+    /// Ends what the database does for a connection. Nothing is known of it afterwards.
+    pub(super) async fn cancel(&self, token: CancelToken) {
+        let ended = match &self.tls {
+            None => token.cancel_query(NoTls).await,
+            Some(tls) => token.cancel_query(tls.clone()).await,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = causes(&error), "a statement could not be ended");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{CancelToken, Client, Statement};
 
 use super::KeyLayout;
 use super::layout::spelled;
@@ -20,10 +20,10 @@ use super::values::owned;
 use crate::sql::db::{Db, Sql, SqlError, Value};
 
 /// Longer than the database itself allows a statement (`SETTINGS`): no answer by then means that nobody is there.
-const ANSWER: Duration = Duration::from_secs(15);
+pub(super) const ANSWER: Duration = Duration::from_secs(6);
 
 /// What a session is told first. A node that stands still in a transaction holds up all others: it loses it.
-pub(super) const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
+pub(super) const SETTINGS: &str = "SET statement_timeout = '5s'; SET lock_timeout = '4s'; \
     SET idle_in_transaction_session_timeout = '5s'";
 
 /// What an engine may not know; it goes on without. Every statement finds its rows by a key, and its plan must not depend on
@@ -47,11 +47,42 @@ pub(super) struct Link {
     sent: Vec<Answer<u64>>,
     /// How long an answer may take.
     patience: Duration,
+    /// Something was sent since an answer was last waited for.
+    unheard: bool,
+    /// How often that was: each costs the way to the database and back.
+    round_trips: u64,
 }
+
+/// A query that was sent; its rows are taken later.
+pub(super) struct Asked {
+    query: Answer<Vec<tokio_postgres::Row>>,
+    early: Option<Result<Vec<tokio_postgres::Row>, tokio_postgres::Error>>,
+}
+
+/// Values of any type, for [`Link::query`].
+pub(super) type Values = Vec<Box<dyn ToSql + Send + Sync>>;
 
 impl Link {
     pub(super) fn new(client: Client, layout: KeyLayout) -> Self {
-        Link { client: Arc::new(client), statements: HashMap::new(), layout, sent: Vec::new(), patience: ANSWER }
+        Link {
+            client: Arc::new(client),
+            statements: HashMap::new(),
+            layout,
+            sent: Vec::new(),
+            patience: ANSWER,
+            unheard: false,
+            round_trips: 0,
+        }
+    }
+
+    /// How often this connection has waited for the database since it was made.
+    pub(super) fn round_trips(&self) -> u64 {
+        self.round_trips
+    }
+
+    /// What ends the statement under way.
+    pub(super) fn cancel_token(&self) -> CancelToken {
+        self.client.cancel_token()
     }
 
     /// Whether the database has hung up.
@@ -102,14 +133,36 @@ impl Link {
     }
 
     /// Runs a statement whose parameters are no plain values, and answers its rows.
-    pub(super) async fn query(&mut self, sql: &str, values: Vec<Box<dyn ToSql + Send + Sync>>) -> Sql<Vec<PgRow>> {
+    pub(super) async fn query(&mut self, sql: &str, values: Values) -> Sql<Vec<PgRow>> {
+        let asked = self.send_query(sql, values).await?;
+        self.take(asked).await
+    }
+
+    /// Prepares a statement, so that sending it later waits for nothing.
+    pub(super) async fn prepare(&mut self, sql: &str) -> Sql<()> {
+        self.statement(sql).await.map(drop)
+    }
+
+    /// Sends a statement whose parameters are no plain values; its answer can wait.
+    pub(super) async fn send_query(&mut self, sql: &str, values: Values) -> Sql<Asked> {
         let statement = self.statement(sql).await?;
         let client = Arc::clone(&self.client);
-        let query = Box::pin(async move {
+        let mut query: Answer<Vec<tokio_postgres::Row>> = Box::pin(async move {
             let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
             client.query(&statement, &values).await
         });
-        Ok(self.answer(query).await?.into_iter().map(PgRow).collect())
+        let early = self.begin_to_ask(&mut query);
+        Ok(Asked { query, early })
+    }
+
+    /// The rows of what was sent, behind the answers to everything before it.
+    pub(super) async fn take(&mut self, asked: Asked) -> Sql<Vec<PgRow>> {
+        self.settle().await?;
+        let rows = match asked.early {
+            Some(result) => result.map_err(|error| meaning(&error))?,
+            None => self.wait(asked.query).await?,
+        };
+        Ok(rows.into_iter().map(PgRow).collect())
     }
 
     /// Prepared once a connection.
@@ -125,7 +178,7 @@ impl Link {
 
     /// The first poll puts the message into the connection's queue; the answer can wait.
     fn push(&mut self, mut answer: Answer<u64>) {
-        let early = poll_once(&mut answer);
+        let early = self.begin_to_ask(&mut answer);
         self.sent.push(match early {
             None => answer,
             Some(result) => Box::pin(std::future::ready(result)),
@@ -135,7 +188,10 @@ impl Link {
     /// Waits for everything that was sent. The first error is the one that counts: the others follow from it.
     async fn settle(&mut self) -> Sql<()> {
         let sent = std::mem::take(&mut self.sent);
-        within(self.patience, async {
+        if sent.is_empty() {
+            return Ok(());
+        }
+        self.wait(async {
             let mut verdict = Ok(());
             for answer in sent {
                 let result = answer.await;
@@ -150,11 +206,28 @@ impl Link {
 
     /// Sends one more and waits for its answer, behind those of everything that was sent before.
     async fn answer<T: Send>(&mut self, mut answer: Answer<T>) -> Sql<T> {
-        let early = poll_once(&mut answer);
+        let early = self.begin_to_ask(&mut answer);
         self.settle().await?;
         match early {
             Some(result) => result.map_err(|error| meaning(&error)),
-            None => within(self.patience, answer).await,
+            None => self.wait(answer).await,
+        }
+    }
+
+    /// The first poll sends; whatever is sent before the next wait goes with it.
+    fn begin_to_ask<T>(&mut self, answer: &mut Answer<T>) -> Option<Result<T, tokio_postgres::Error>> {
+        self.unheard = true;
+        poll_once(answer)
+    }
+
+    /// Waits for an answer, with patience.
+    async fn wait<T>(&mut self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Sql<T> {
+        if std::mem::take(&mut self.unheard) {
+            self.round_trips += 1;
+        }
+        match tokio::time::timeout(self.patience, answer).await {
+            Ok(result) => result.map_err(|error| meaning(&error)),
+            Err(_) => Err(SqlError::Gone("no answer".to_owned())),
         }
     }
 }
@@ -163,13 +236,6 @@ fn poll_once<T>(answer: &mut Answer<T>) -> Option<Result<T, tokio_postgres::Erro
     match answer.poll_unpin(&mut Context::from_waker(Waker::noop())) {
         std::task::Poll::Ready(result) => Some(result),
         std::task::Poll::Pending => None,
-    }
-}
-
-async fn within<T>(patience: Duration, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Sql<T> {
-    match tokio::time::timeout(patience, answer).await {
-        Ok(result) => result.map_err(|error| meaning(&error)),
-        Err(_) => Err(SqlError::Gone("no answer".to_owned())),
     }
 }
 
@@ -187,7 +253,7 @@ pub(super) fn meaning(error: &tokio_postgres::Error) -> SqlError {
         _ if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
             SqlError::Conflict(what)
         }
-        _ if *code == SqlState::DISK_FULL => SqlError::Failed(format!("the database's disk is full: {what}")),
+        _ if *code == SqlState::DISK_FULL => SqlError::Full(what),
         // The session was ended, or the server became a standby: another connection may do.
         _ if code.code().starts_with("08") || code.code().starts_with("57P") => SqlError::Gone(what),
         _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => SqlError::Gone(what),
@@ -222,17 +288,12 @@ impl Db for Link {
         let mut asked = Vec::with_capacity(sets.len());
         for values in sets {
             let mut query = self.ask(sql, values).await?;
-            let early = poll_once(&mut query);
-            asked.push((query, early));
+            let early = self.begin_to_ask(&mut query);
+            asked.push(Asked { query, early });
         }
-        self.settle().await?;
         let mut found = Vec::with_capacity(sets.len());
-        for (query, early) in asked {
-            let rows = match early {
-                Some(result) => result.map_err(|error| meaning(&error))?,
-                None => within(self.patience, query).await?,
-            };
-            found.push(rows.into_iter().next().map(PgRow));
+        for asked in asked {
+            found.push(self.take(asked).await?.into_iter().next());
         }
         Ok(found)
     }

@@ -2,6 +2,7 @@
 //! read, one that listens. What a change means is `protocol`'s business; what the engines share stands in [`crate::sql`].
 
 mod connect;
+mod gate;
 mod layout;
 mod link;
 mod migrate;
@@ -11,12 +12,15 @@ mod open;
 mod plain;
 mod pool;
 mod refresh;
+mod standing;
 mod target;
 mod tls;
+mod together;
 mod values;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use causeway_protocol::change::Standing;
 use causeway_protocol::cluster::{Beat, NodeId, Share};
@@ -33,6 +37,7 @@ use causeway_protocol::{
 use crate::sql::db::SqlError;
 use crate::sql::{accounts, apps, connections, exchange, families, legacy, people, reads, records, sessions};
 use crate::{AuditRow, Boot, OpenError, Page, Store, StoreError, Stored, Tail};
+use gate::{DEADLINE, within};
 pub use layout::KeyLayout;
 use news::News;
 use nodes::Nodes;
@@ -44,6 +49,8 @@ use writer::Writer;
 /// written as long as the runtime lives.
 pub struct Postgres {
     pool: Arc<Pool>,
+    /// For the feed alone: what a node knows of take-backs does not wait behind its callers.
+    feed: Arc<Pool>,
     writer: Writer,
     refresher: Refresher,
     nodes: Nodes,
@@ -60,7 +67,7 @@ pub struct Options {
     pub node: NodeId,
     /// Its clock: the lock of a migration expires by it.
     pub clock: Clock,
-    /// Changes, and refreshes, that may wait; one more is answered [`StoreError::Busy`].
+    /// Changes, refreshes, and reads that may wait; one more is answered [`StoreError::Busy`].
     pub queue: usize,
     /// Changes in one commit, and refreshes in one statement, at most.
     pub batch: usize,
@@ -95,7 +102,8 @@ impl Postgres {
         let (target, layout) = open::open(url, &options).await?;
         let news = News::start(target.clone());
         Ok(Postgres {
-            pool: Pool::new(target.clone(), layout, options.readers),
+            pool: Pool::new(target.clone(), layout, options.readers, options.queue),
+            feed: Pool::new(target.clone(), layout, 1, FEED_READERS),
             writer: Writer::start(target.clone(), layout, &options, news.teller()),
             refresher: Refresher::start(&target, layout, &options),
             nodes: Nodes::new(target),
@@ -112,33 +120,53 @@ impl Postgres {
     }
 }
 
-/// A read of one statement. A connection that broke is worth a second one: nothing was written.
+/// So many may wait to read the feed.
+const FEED_READERS: usize = 16;
+/// Reads of whole tables, which no request waits for.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A read of one statement, with its deadline. A connection that broke is worth a second one: nothing was written.
 macro_rules! read {
     ($store:ident, $db:ident => $read:expr) => {
-        read!($store, $db => $read, {}, done)
+        read!($store.pool, $db => $read, {}, done, DEADLINE)
     };
-    ($store:ident, $db:ident => $read:expr, $begin:expr, $end:ident) => {{
-        let mut again = true;
-        loop {
-            let mut reader = $store.pool.reader().await?;
-            let $db = &mut reader.link;
-            $begin;
-            match $read.await {
-                Ok(found) => {
-                    reader.$end();
-                    break Ok(found);
+    ($store:ident.$pool:ident, $db:ident => $read:expr, $begin:expr, $end:ident, $patience:expr) => {
+        // Boxed: whoever asks for several things one after another would hold room for each.
+        within(
+            $patience,
+            Box::pin(async {
+                let mut again = true;
+                loop {
+                    let mut reader = $store.$pool.reader().await?;
+                    let $db = reader.link();
+                    $begin;
+                    match $read.await {
+                        Ok(found) => {
+                            reader.$end();
+                            break Ok(found);
+                        }
+                        Err(error) => {
+                            reader.failed();
+                            match error {
+                                SqlError::Gone(_) | SqlError::Conflict(_) if again => again = false,
+                                error => break Err(error.into()),
+                            }
+                        }
+                    }
                 }
-                Err(SqlError::Gone(_) | SqlError::Conflict(_)) if again => again = false,
-                Err(error) => break Err(error.into()),
-            }
-        }
-    }};
+            }),
+        )
+        .await
+    };
 }
 
 /// A read of several statements on one snapshot.
 macro_rules! snapshot {
     ($store:ident, $db:ident => $read:expr) => {
-        read!($store, $db => $read, $db.begin_snapshot(), end_snapshot)
+        snapshot!($store.pool, $db => $read, DEADLINE)
+    };
+    ($store:ident.$pool:ident, $db:ident => $read:expr, $patience:expr) => {
+        read!($store.$pool, $db => $read, $db.begin_snapshot(), end_snapshot, $patience)
     };
 }
 
@@ -158,11 +186,15 @@ impl Store for Postgres {
     }
 
     async fn tail(&self, after: Position, limit: u32) -> Stored<Tail> {
-        snapshot!(self, db => reads::tail(db, after, limit))
+        snapshot!(self.feed, db => reads::tail(db, after, limit), DEADLINE)
     }
 
     async fn news(&self) {
         self.news.wait().await;
+    }
+
+    fn is_slow(&self) -> bool {
+        self.writer.is_slow() || self.refresher.is_slow()
     }
 
     async fn beat(&self, beat: Beat) -> Stored<Vec<Beat>> {
@@ -178,7 +210,7 @@ impl Store for Postgres {
     }
 
     async fn boot(&self) -> Stored<Boot> {
-        snapshot!(self, db => reads::boot(db))
+        snapshot!(self.feed, db => reads::boot(db), LONG)
     }
 
     async fn app(&self, id: AppId) -> Stored<Option<App>> {
@@ -242,7 +274,7 @@ impl Store for Postgres {
         customer: CustomerId,
         user: UserId,
     ) -> Stored<Standing> {
-        snapshot!(self, db => reads::standing(db, family, connection, app, customer, user))
+        read!(self, db => standing::standing(db, family, connection, app, customer, user))
     }
 
     async fn families(&self, connection: ConnectionId) -> Stored<Vec<Family>> {
@@ -282,7 +314,7 @@ impl Store for Postgres {
     }
 
     async fn legacy(&self, since_day: i64, page: Page<ConsumerId>) -> Stored<Vec<LegacyLine>> {
-        read!(self, db => legacy::report(db, since_day, page))
+        read!(self.pool, db => legacy::report(db, since_day, page), {}, done, LONG)
     }
 
     async fn api_key(&self, digest: [u8; 32]) -> Stored<Option<ApiKey>> {
@@ -310,11 +342,11 @@ impl Store for Postgres {
     }
 
     async fn counts(&self) -> Stored<Vec<(&'static str, u64)>> {
-        snapshot!(self, db => reads::counts(db))
+        snapshot!(self.pool, db => reads::counts(db), LONG)
     }
 
     async fn audit_check(&self) -> Stored<Result<u64, String>> {
-        snapshot!(self, db => reads::audit_check(db))
+        snapshot!(self.pool, db => reads::audit_check(db), LONG)
     }
 
     async fn audit_tail(&self, limit: u32) -> Stored<Vec<AuditRow>> {

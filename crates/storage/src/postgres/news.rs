@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::KeyLayout;
 use super::connect::Heard;
@@ -14,7 +15,16 @@ use super::link::Link;
 use super::target::Target;
 use crate::sql::db::{Db, Row, Sql, SqlError};
 
+/// Saying it twice changes nothing.
+const LISTEN: &str = "LISTEN causeway_feed";
+/// Before another try to listen; before one at a database that says that it cannot.
 const AGAIN: Duration = Duration::from_millis(500);
+const LATER: Duration = Duration::from_secs(30);
+/// Silence is what a listener hears when nothing happens, and what it hears when the network has forgotten its connection: so
+/// it asks for an answer so often, …
+const PROBE: Duration = Duration::from_secs(2);
+/// … and takes another connection when none comes within this.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The near end. Dropping it ends the listening.
 pub(super) struct News {
@@ -49,25 +59,49 @@ impl Drop for News {
 
 async fn listen(target: Target, heard: Arc<Notify>, tell: Arc<Notify>) {
     loop {
-        let ended = Arc::new(Notify::new());
-        let own = Arc::new(AtomicI32::new(0));
-        let ears = Heard { news: Arc::clone(&heard), own: Arc::clone(&own), ended: Arc::clone(&ended) };
-        match target.connect(KeyLayout::Ordered, Some(ears)).await {
-            Err(why) => tracing::debug!(why, "nothing is heard of other nodes; the feed is read by the clock"),
-            Ok(mut link) => match begin(&mut link, &own).await {
-                Ok(()) => {
-                    // Something may have been said while nobody listened.
-                    heard.notify_one();
-                    stay(&mut link, &tell, &ended).await;
+        let pause = match attend(&target, &heard, &tell).await {
+            Err(SqlError::Failed(why)) => {
+                tracing::info!(why, "this database cannot say that there is news; the feed is read by the clock");
+                LATER
+            }
+            Err(error) => {
+                tracing::debug!(%error, "nothing is heard of other nodes; the feed is read by the clock");
+                AGAIN
+            }
+            Ok(()) => AGAIN,
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Listens on one connection until it ends, or does not answer.
+async fn attend(target: &Target, heard: &Arc<Notify>, tell: &Notify) -> Sql<()> {
+    let ended = Arc::new(Notify::new());
+    let own = Arc::new(AtomicI32::new(0));
+    let ears = Heard { news: Arc::clone(heard), own: Arc::clone(&own), ended: Arc::clone(&ended) };
+    let mut link = target.connect(KeyLayout::Ordered, Some(ears)).await.map_err(SqlError::Gone)?;
+    link.set_patience(PATIENCE);
+    begin(&mut link, &own).await?;
+    // Something may have been said while nobody listened.
+    heard.notify_one();
+    let mut probes = interval(PROBE);
+    probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let said = tokio::select! {
+            () = ended.notified() => return Ok(()),
+            () = tell.notified() => {
+                let said = link.run("NOTIFY causeway_feed").await;
+                if said.is_err() {
+                    // It is still to be said, over the next connection.
+                    tell.notify_one();
                 }
-                Err(SqlError::Gone(why)) => tracing::debug!(why, "the listening connection broke"),
-                Err(error) => {
-                    tracing::info!(%error, "this database cannot say that there is news; the feed is read by the clock");
-                    return;
-                }
-            },
+                said
+            }
+            _ = probes.tick() => link.run(LISTEN).await,
+        };
+        if let Err(error) = said {
+            return Err(SqlError::Gone(error.to_string()));
         }
-        tokio::time::sleep(AGAIN).await;
     }
 }
 
@@ -79,19 +113,5 @@ async fn begin(link: &mut Link, own: &AtomicI32) -> Sql<()> {
     if let Err(error) = link.run("SET synchronous_commit = off").await {
         tracing::debug!(%error, "telling waits for the disk");
     }
-    link.run("LISTEN causeway_feed").await
-}
-
-async fn stay(link: &mut Link, tell: &Notify, ended: &Notify) {
-    loop {
-        tokio::select! {
-            () = ended.notified() => return,
-            () = tell.notified() => {
-                if let Err(error) = link.run("NOTIFY causeway_feed").await {
-                    tracing::debug!(%error, "the others were not told");
-                    return;
-                }
-            }
-        }
-    }
+    link.run(LISTEN).await
 }

@@ -1,6 +1,8 @@
 //! Opening a database: speak to it, bring its tables to this program's, see that they may be written. How it is spoken to stands
 //! in `target.rs`, what the tables are in `schema.sql`.
 
+use tokio_postgres::error::SqlState;
+
 use super::migrate::{Migrator, STEPS};
 use super::target::Target;
 use super::{KeyLayout, Options};
@@ -46,7 +48,8 @@ const WRITTEN: [&str; 31] = [
 
 pub(super) async fn open(url: &str, options: &Options) -> Result<(Target, KeyLayout), OpenError> {
     let target = Target::parse(url)?;
-    let failed = |why: String| OpenError(format!("{}: {why}", target.name()));
+    let user = target.config.get_user().unwrap_or_default();
+    let failed = |why: String| OpenError(format!("{}: {}", target.name(), with_advice(why, user)));
     let wanted = match (target.keys, options.keys) {
         (Some(of_url), Some(other)) if of_url != other => {
             return Err(failed("the URL and the configuration name different layouts of keys".to_owned()));
@@ -59,6 +62,14 @@ pub(super) async fn open(url: &str, options: &Options) -> Result<(Target, KeyLay
     let layout = migrator.run(&mut link).await.map_err(failed)?;
     may_write(&mut link).await.map_err(failed)?;
     Ok((target, layout))
+}
+
+/// Says what mends a right that is missing.
+fn with_advice(why: String, user: &str) -> String {
+    match why.contains(SqlState::INSUFFICIENT_PRIVILEGE.code()) {
+        true => format!("{why}: {user} lacks that right; docs/OPERATING.md, \"Many nodes\", has the GRANTs"),
+        false => why,
+    }
 }
 
 /// What would make an answer a lie, or a text another one.

@@ -175,4 +175,4 @@ impl Plain {
 
 #[cfg(test)]
 #[path = "plain_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -14,7 +14,7 @@ use crate::sql::{Head, reads};
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
 /// A database with an app, a customer, a person, a consumer and a connection, all of number 1.
-async fn world(keys: KeyLayout) -> (String, Link) {
+pub(in crate::postgres) async fn world(keys: KeyLayout) -> (String, Link) {
     let database = cluster().database();
     let mut link = link(&database, keys).await;
     let migrator = Migrator { steps: STEPS, node: NodeId(1), clock: &|| NOW, keys: Some(keys) };
@@ -54,13 +54,13 @@ fn act() -> Act {
     }
 }
 
-fn redemption(n: i64) -> Change {
+pub(in crate::postgres) fn redemption(n: i64) -> Change {
     let (app, customer, user) = (AppId(1), CustomerId(1), UserId(1));
     let as_of = Position::ZERO;
     Change::CreateFamily(CreateFamily { family: family(n), as_of, app, customer, user, max_families: 4, act: act() })
 }
 
-fn exchange(n: i64) -> Change {
+pub(in crate::postgres) fn exchange(n: i64) -> Change {
     let (app, customer, person) = (AppId(1), CustomerId(1), UserId(1));
     let subject = SubjectKey::Customer(customer);
     let allow = Allow { app, subject, customer, person, scopes: ScopeSet(0b11) };
@@ -68,7 +68,7 @@ fn exchange(n: i64) -> Change {
 }
 
 /// How many families, marks, connections and audit rows there are; the chain must hold.
-async fn rows(link: &mut Link) -> [i64; 4] {
+pub(in crate::postgres) async fn rows(link: &mut Link) -> [i64; 4] {
     reads::audit_check(link).await.expect("read").expect("the chain is whole");
     let mut counts = [0; 4];
     for (count, table) in counts.iter_mut().zip(["families", "exchanges", "connections", "audit"]) {
@@ -107,7 +107,7 @@ async fn beside(change: Change, other: &str, back: Option<Subject>) -> (Sql<Opti
     let (database, mut first) = world(KeyLayout::Ordered).await;
     let mut waiting = link(&database, KeyLayout::Ordered).await;
     first.begin();
-    let mut head = Head::lock(&mut first).await.expect("locks");
+    let mut head = Head::of(&first.one(Head::LOCK, &[]).await.expect("locks")).expect("a head");
     let waiter = tokio::spawn(async move {
         let outcome = Plain::new(KeyLayout::Ordered).apply(&mut waiting, &change).await;
         (outcome, waiting)

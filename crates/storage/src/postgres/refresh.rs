@@ -13,12 +13,13 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_postgres::types::ToSql;
 
 use super::KeyLayout;
+use super::gate::{DEADLINE, Gate};
 use super::layout::shard;
-use super::link::{Link, PgRow};
+use super::link::{Link, PgRow, Values};
 use super::target::Target;
+use crate::Stored;
 use crate::sql::db::{Row as _, Sql, SqlError};
 use crate::sql::rows;
-use crate::{StoreError, Stored};
 
 /// A batch that lost against another transaction is sent again so many times.
 pub(super) const TRIES: u32 = 6;
@@ -91,7 +92,7 @@ fn applied(change: &MoveFamily, row: &PgRow) -> Sql<Outcome> {
     Ok(Outcome::Applied(Applied { position: Position(row.int(4)?), feed: Vec::new(), row: row_of }))
 }
 
-fn arrays(changes: &[&MoveFamily]) -> Vec<Box<dyn ToSql + Send + Sync>> {
+fn arrays(changes: &[&MoveFamily]) -> Values {
     fn of<T: ToSql + Send + Sync + 'static>(
         changes: &[&MoveFamily],
         one: impl Fn(&MoveFamily) -> T,
@@ -131,6 +132,7 @@ struct Job {
 /// The queue's near end. Dropping it ends the senders when the queue is empty.
 pub(super) struct Refresher {
     queue: mpsc::Sender<Job>,
+    gate: Arc<Gate>,
 }
 
 /// What the senders share: the queue's far end, and what came twice for a family and must not share a statement.
@@ -143,6 +145,7 @@ impl Refresher {
     pub(super) fn start(target: &Target, layout: KeyLayout, options: &super::Options) -> Self {
         let (queue, jobs) = mpsc::channel(options.queue.max(1));
         let waiting = Arc::new(Mutex::new(Waiting { jobs, put_off: VecDeque::new() }));
+        let gate = Arc::new(Gate::new(options.batch.max(1)));
         for _ in 0..options.refreshers.max(1) {
             let sender = Sender {
                 target: target.clone(),
@@ -150,21 +153,21 @@ impl Refresher {
                 link: None,
                 waiting: Arc::clone(&waiting),
                 most: options.batch.max(1),
+                gate: Arc::clone(&gate),
             };
             tokio::spawn(sender.run());
         }
-        Refresher { queue }
+        Refresher { queue, gate }
     }
 
     /// Queues one and waits for its commit.
     pub(super) async fn apply(&self, change: MoveFamily) -> Stored<Outcome> {
-        let (reply, answer) = oneshot::channel();
-        let gone = || StoreError::Failed("the store has stopped".to_owned());
-        self.queue.try_send(Job { change, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => gone(),
-        })?;
-        answer.await.map_err(|_| gone())?
+        self.gate.pass(&self.queue, |reply| Job { change, reply }, Some(DEADLINE)).await
+    }
+
+    /// Whether commits take too long.
+    pub(super) fn is_slow(&self) -> bool {
+        self.gate.is_slow()
     }
 }
 
@@ -175,13 +178,18 @@ struct Sender {
     link: Option<Link>,
     waiting: Arc<Mutex<Waiting>>,
     most: usize,
+    gate: Arc<Gate>,
 }
 
 impl Sender {
     async fn run(mut self) {
         while let Some(batch) = self.next().await {
+            if batch.is_empty() {
+                continue;
+            }
             let changes: Vec<&MoveFamily> = batch.iter().map(|job| &job.change).collect();
-            match self.commit(&changes).await {
+            let gate = Arc::clone(&self.gate);
+            match gate.watch(self.commit(&changes)).await {
                 Ok(outcomes) => {
                     for (job, outcome) in batch.into_iter().zip(outcomes) {
                         // Whoever asked may have gone meanwhile.
@@ -205,12 +213,15 @@ impl Sender {
             Some(job) => job,
             None => waiting.jobs.recv().await?,
         };
-        let mut families = HashSet::from([first.change.family]);
-        let mut batch = vec![first];
-        let mut again = VecDeque::new();
+        let (mut families, mut batch, mut again) = (HashSet::new(), Vec::new(), VecDeque::new());
+        waiting.put_off.push_front(first);
         while batch.len() < self.most
             && let Some(job) = waiting.put_off.pop_front().or_else(|| waiting.jobs.try_recv().ok())
         {
+            if job.reply.is_closed() {
+                // Nobody waits for it any more: it was not begun, and is not.
+                continue;
+            }
             if families.insert(job.change.family) {
                 batch.push(job)
             } else {

@@ -15,7 +15,8 @@ use super::KeyLayout;
 use super::tls::{Check, Tls};
 use crate::OpenError;
 
-pub(super) const CONNECT: Duration = Duration::from_secs(5);
+/// For each host that the URL names.
+pub(super) const CONNECT: Duration = Duration::from_secs(2);
 /// Bytes that the database's host does not confirm for so long mean that it is gone.
 const UNCONFIRMED: Duration = Duration::from_secs(10);
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
@@ -40,6 +41,10 @@ impl Target {
         // Whatever follows the first @ may be printed, and must not be the end of a password.
         if place.matches('@').count() > 1 || place.find('/').is_some_and(|slash| place[slash..].contains('@')) {
             return Err(unreadable("an @ or / in a user's name or password is written %40 or %2F"));
+        }
+        // What was taken for a query is the end of a password.
+        if !place.contains('@') && query.contains('@') {
+            return Err(unreadable("a ? in a user's name or password is written %3F"));
         }
         let mut known = Own::default();
         let mut kept = Vec::new();
@@ -219,6 +224,7 @@ mod tests {
             "postgres://u:hunter2@h:port/d",
             "postgres://u:hunt@er2@h/d",
             "postgres://u:12/hunter2@h/d",
+            "postgres://u:12?hunter2@h/d?sslmode=disable",
             "postgres://u:hunter2@/d",
             "postgres://h/d",
             "postgres://u:hunter2@h/d?sslmode=prefer",

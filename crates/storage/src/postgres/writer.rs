@@ -6,18 +6,24 @@
 //! and the next position, the next audit row and the next id are what stands plus one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use causeway_protocol::change::{Change, Outcome};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::KeyLayout;
-use super::link::Link;
+use super::gate::{DEADLINE, Gate};
+use super::link::{ANSWER, Link};
 use super::plain::Plain;
 use super::refresh::{self, TRIES, pause};
 use super::target::Target;
+use super::together::Together;
+use crate::sql;
 use crate::sql::db::{Sql, SqlError};
-use crate::sql::{self, Head};
 use crate::{StoreError, Stored};
+
+/// What nobody waits for with a deadline may take longer.
+const BULK: Duration = Duration::from_secs(15);
 
 /// Changes that are committed together, and who waits for them.
 struct Job {
@@ -28,6 +34,7 @@ struct Job {
 /// The queue's near end. Dropping it ends the task when the queue is empty.
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
+    gate: Arc<Gate>,
 }
 
 impl Writer {
@@ -42,20 +49,22 @@ impl Writer {
             batch: options.batch.max(1),
             tell,
             plain: Plain::new(layout),
+            gate: Arc::new(Gate::new(options.batch.max(1))),
         };
+        let gate = Arc::clone(&task.gate);
         tokio::spawn(task.run(jobs));
-        Writer { queue }
+        Writer { queue, gate }
     }
 
-    /// Queues changes and waits for their commit.
+    /// Queues changes and waits for their commit; for many, as long as it takes.
     pub(super) async fn apply(&self, changes: Vec<Change>) -> Stored<Vec<Outcome>> {
-        let (reply, answer) = oneshot::channel();
-        let gone = || StoreError::Failed("the store has stopped".to_owned());
-        self.queue.try_send(Job { changes, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => gone(),
-        })?;
-        answer.await.map_err(|_| gone())?
+        let patience = (changes.len() <= 1).then_some(DEADLINE);
+        self.gate.pass(&self.queue, |reply| Job { changes, reply }, patience).await
+    }
+
+    /// Whether commits take too long.
+    pub(super) fn is_slow(&self) -> bool {
+        self.gate.is_slow()
     }
 }
 
@@ -75,6 +84,7 @@ struct Task {
     batch: usize,
     tell: Arc<Notify>,
     plain: Plain,
+    gate: Arc<Gate>,
 }
 
 impl Task {
@@ -88,13 +98,18 @@ impl Task {
                 size += job.changes.len();
                 jobs.push(job);
             }
-            self.commit(jobs).await;
+            // Whoever has stopped waiting was told that it failed: what was not begun is not done.
+            jobs.retain(|job| !job.reply.is_closed());
+            if !jobs.is_empty() {
+                self.commit(jobs).await;
+            }
         }
     }
 
     /// All of them in one transaction; if that fails for a reason of one of them, each in its own.
     async fn commit(&mut self, jobs: Vec<Job>) {
-        let verdict = self.insist(&jobs).await;
+        let gate = Arc::clone(&self.gate);
+        let verdict = gate.watch(self.insist(&jobs)).await;
         match verdict {
             Ok(outcomes) => {
                 for (job, outcomes) in jobs.into_iter().zip(outcomes) {
@@ -102,7 +117,7 @@ impl Task {
                     let _ = job.reply.send(Ok(outcomes));
                 }
             }
-            Err(Trouble::Undone(SqlError::Failed(_))) if jobs.len() > 1 => {
+            Err(Trouble::Undone(SqlError::Failed(_) | SqlError::Full(_))) if jobs.len() > 1 => {
                 for job in jobs {
                     let alone = std::slice::from_ref(&job);
                     let answer = match self.insist(alone).await {
@@ -177,6 +192,8 @@ impl Task {
             return Ok(vec![vec![outcome]]);
         }
         let mut link = self.link().await?;
+        let bulk = jobs.iter().any(|job| job.changes.len() > 1);
+        link.set_patience(if bulk { BULK } else { ANSWER });
         let mut cursor = self.sweep_cursor;
         let applied = apply_all(&mut link, &mut cursor, jobs).await;
         let (outcomes, news) = match applied {
@@ -187,8 +204,14 @@ impl Task {
                 return Err(Trouble::Undone(error));
             }
         };
+        if jobs.iter().all(|job| job.reply.is_closed()) {
+            // They went away, or were told in the meantime that it failed: then it shall have failed.
+            self.link = link.roll_back().await.is_ok().then_some(link);
+            return Ok(outcomes);
+        }
         match link.commit().await {
             Ok(()) => {
+                tracing::trace!(jobs = jobs.len(), round_trips = link.round_trips(), "committed");
                 (self.link, self.sweep_cursor) = (Some(link), cursor);
                 if news {
                     self.tell.notify_one();
@@ -207,11 +230,16 @@ impl Task {
 
 /// Everything but the commit; whether the feed grew.
 async fn apply_all(link: &mut Link, cursor: &mut i64, jobs: &[Job]) -> Sql<(Vec<Vec<Outcome>>, bool)> {
-    link.begin();
-    let before = Head::lock(link).await?;
+    let together = Together::of(jobs.iter().map(|job| &job.changes[..]));
+    let (before, mut done) = together.begin(link).await?;
     let mut head = before;
+    together.audit(link, &mut head, &done).await?;
     let mut outcomes = Vec::with_capacity(jobs.len());
-    for job in jobs {
+    for (n, job) in jobs.iter().enumerate() {
+        if let Some(outcome) = done.remove(&n) {
+            outcomes.push(vec![outcome]);
+            continue;
+        }
         let mut of_job = Vec::with_capacity(job.changes.len());
         for change in &job.changes {
             of_job.push(match change {
@@ -244,3 +272,7 @@ impl From<Trouble> for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

@@ -14,7 +14,7 @@ pub(crate) async fn apply<D: Db>(db: &mut D, head: &mut Head, sweep_cursor: &mut
     let txn = Txn::new(db, head);
     match change {
         Change::MoveFamily(_) => Err(SqlError::Failed("a refresh is the engine's own".to_owned())),
-        Change::CutToken { family, act } => families::cut_token(txn, *family, act).await,
+        Change::CutToken { bearer, budget, act } => families::cut_token(txn, bearer, *budget, act).await,
         Change::CutAudience { audience, act } => records::cut_audience(txn, *audience, act).await,
         Change::CreateFamily(change) => families::create(txn, change).await,
         Change::RepudiateFamily { family, act } => families::repudiate(txn, *family, act).await,

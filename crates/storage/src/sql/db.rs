@@ -99,14 +99,24 @@ pub(crate) enum SqlError {
     /// The connection broke or could not be had: whether a commit under way stands is not known.
     #[error("the database cannot be reached: {0}")]
     Gone(String),
-    /// Anything else: full disk, missing rights, a value that does not fit.
+    /// There is no room where the database writes.
+    #[error("the database's disk is full: {0}")]
+    Full(String),
+    /// Too many wait already; nothing was asked of the database.
+    #[error("too many are waiting")]
+    Busy,
+    /// Anything else: missing rights, a value that does not fit.
     #[error("{0}")]
     Failed(String),
 }
 
 impl From<SqlError> for StoreError {
     fn from(error: SqlError) -> Self {
-        StoreError::Failed(error.to_string())
+        match error {
+            SqlError::Busy => StoreError::Busy,
+            SqlError::Full(why) => StoreError::Full(why),
+            error => StoreError::Failed(error.to_string()),
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 
 use causeway_protocol::change::{CreateFamily, Outcome, Row};
 use causeway_protocol::records::{Act, Family, FeedEvent};
-use causeway_protocol::{ConnectionId, FamilyId, Position, ScopeSet, UnixTime};
+use causeway_protocol::token::Bearer;
+use causeway_protocol::{ConnectionId, FamilyId, ScopeSet, Subject, UnixTime};
 
-use super::db::{self, Db, Sql, strange, values};
+use super::db::{self, Db, Row as _, Sql, strange, values};
 use super::rows::{self, FAMILY};
 use super::txn::{Txn, cuts};
 use crate::rules;
@@ -100,14 +101,22 @@ pub(super) async fn repudiate<D: Db>(mut txn: Txn<'_, D>, family: FamilyId, act:
     txn.applied(Row::None)
 }
 
-/// A token without a row: once, as long as the entry is remembered.
-pub(super) async fn cut_token<D: Db>(mut txn: Txn<'_, D>, token: FamilyId, act: &Act) -> Sql<Outcome> {
-    let [cuts] = cuts(txn.db, [token.into()]).await?;
-    if cuts.all > Position::ZERO {
+/// A token without a row: once, as long as the entry is remembered. Past its app's budget it goes with all others of the app.
+/// What is counted are the entries themselves: they leave the feed together with these rows (`sweep`).
+pub(super) async fn cut_token<D: Db>(mut txn: Txn<'_, D>, token: &Bearer, budget: u32, act: &Act) -> Sql<Outcome> {
+    let standing = cuts(txn.db, rules::refusing(token)).await?;
+    if standing.iter().any(|cuts| token.as_of < cuts.access.max(cuts.all)) {
         return Ok(Outcome::Stale);
     }
-    txn.take_back(token.into(), FeedEvent::CutAll, act.at).await?;
-    txn.audit(act).await?;
+    let (first, last) = FamilyId::lone_of(token.app).into_inner();
+    let count = "SELECT count(*) FROM cuts WHERE kind = 1 AND id >= ?1 AND id <= ?2";
+    if txn.db.one(count, &values![first.0, last.0]).await?.int(0)? < budget.into() {
+        txn.take_back(token.family.into(), FeedEvent::CutAll, act.at).await?;
+        txn.audit(act).await?;
+    } else {
+        txn.take_back_again(Subject::app_itself(token.app), FeedEvent::CutAll, act.at).await?;
+        txn.audit(&rules::went_with_all(budget, act)).await?;
+    }
     txn.applied(Row::None)
 }
 

@@ -18,4 +18,4 @@ mod sweep;
 mod txn;
 
 pub(crate) use apply::{SWEEP_START, apply};
-pub(crate) use txn::Head;
+pub(crate) use txn::{Head, audit_all};

@@ -7,7 +7,7 @@ use causeway_protocol::{AppId, ConnectionId, CustomerId, FamilyId, Position, Sco
 use super::db::{Db, Row as _, Sql, values};
 use super::txn::{Head, cuts};
 use super::{accounts, apps, families, records, rows};
-use crate::{AuditRow, Boot, PAGE_MAX, Tail, audit};
+use crate::{AuditRow, Boot, PAGE_MAX, Tail, audit, rules};
 
 /// The tables of `counts`.
 const TABLES: [&str; 23] = [
@@ -36,15 +36,21 @@ const TABLES: [&str; 23] = [
     "temporaries",
 ];
 
+/// What is switched off, audiences' keys, and cuts that the feed still holds. Families and connections (kinds 1 and 2) are never
+/// switched off, and cuts of connections stay for ever: so theirs are found from the feed, or a start would read as many
+/// rows as were ever cut.
+const STILL_MATTERS: &str = "SELECT kind, id, cut_access, cut_all, off FROM cuts
+      WHERE kind > 2 AND (off = 1 OR kind = 7 OR cut_access >= (SELECT min(position) FROM feed)
+         OR cut_all >= (SELECT min(position) FROM feed))
+      UNION ALL
+     SELECT c.kind, c.id, cut_access, cut_all, off
+       FROM (SELECT DISTINCT kind, id FROM feed WHERE kind <= 2) f CROSS JOIN cuts c
+      WHERE c.kind = f.kind AND c.id = f.id
+        AND (cut_access >= (SELECT min(position) FROM feed) OR cut_all >= (SELECT min(position) FROM feed))
+      ORDER BY kind, id";
+
 pub(crate) async fn boot<D: Db>(db: &mut D) -> Sql<Boot> {
-    let cuts = db
-        .rows(
-            "SELECT kind, id, cut_access, cut_all, off FROM cuts
-              WHERE off = 1 OR kind = 7 OR cut_access >= (SELECT min(position) FROM feed)
-                 OR cut_all >= (SELECT min(position) FROM feed) ORDER BY kind, id",
-            &[],
-        )
-        .await?;
+    let cuts = db.rows(STILL_MATTERS, &[]).await?;
     Ok(Boot {
         head: Head::load(db).await?.position,
         cuts: cuts.iter().map(|row| Ok((rows::subject(row, 0)?, rows::cuts(row, 2)?))).collect::<Sql<_>>()?,
@@ -80,14 +86,19 @@ pub(crate) async fn standing<D: Db>(
     })
 }
 
+/// In one statement, so that the oldest entry is the one of the others' snapshot.
 pub(crate) async fn feed<D: Db>(db: &mut D, after: Position, limit: u32) -> Sql<Vec<FeedEntry>> {
-    let entries = db
+    let limit = limit.min(PAGE_MAX);
+    let found = db
         .rows(
-            "SELECT position, at, kind, id, event FROM feed WHERE position > ?1 ORDER BY position LIMIT ?2",
-            &values![after.0, limit.min(PAGE_MAX)],
+            "SELECT position, at, kind, id, event, (SELECT min(position) FROM feed) FROM feed
+              WHERE position > ?1 ORDER BY position LIMIT ?2",
+            &values![after.0, limit],
         )
         .await?;
-    entries.iter().map(rows::feed_entry).collect()
+    let oldest = found.first().map_or(Ok(0), |row| row.int(5))?;
+    let entries = found.iter().map(rows::feed_entry).collect::<Sql<Vec<_>>>()?;
+    Ok(rules::without_holes(after, Position(oldest), entries, limit))
 }
 
 pub(crate) async fn counts<D: Db>(db: &mut D) -> Sql<Vec<(&'static str, u64)>> {

@@ -22,7 +22,9 @@ pub(super) async fn switch<D: Db>(mut txn: Txn<'_, D>, subject: Subject, active:
         SubjectKind::Site => "sites",
         SubjectKind::Consumer => "consumers",
         SubjectKind::ApiKey => "api_keys",
-        SubjectKind::Family | SubjectKind::Connection | SubjectKind::Audience => return Ok(Outcome::Stale),
+        SubjectKind::Family | SubjectKind::Connection | SubjectKind::Audience | SubjectKind::AppItself => {
+            return Ok(Outcome::Stale);
+        }
     };
     let may = exists(txn.db, table, subject.id).await?
         && !(subject.kind == SubjectKind::Customer && is_deleted(txn.db, CustomerId(subject.id)).await?);

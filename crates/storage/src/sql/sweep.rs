@@ -73,7 +73,8 @@ async fn sweep_families<D: Db>(
 }
 
 /// Entries leave oldest first and without gaps; the cuts of families leave with theirs, since the family's own row says
-/// that it is repudiated. Cuts of everything else stay: a refresh token may be older than any access token.
+/// that it is repudiated, and so do those of what apps have for themselves, which is access tokens only. Cuts of everything
+/// else stay: a refresh token may be older than any access token.
 async fn sweep_feed<D: Db>(db: &mut D, now: UnixTime, limit: u32) -> Sql<()> {
     let longest = records::longest_access_life(db).await?;
     let oldest = db.rows("SELECT position, at FROM feed ORDER BY position LIMIT ?1", &values![limit]).await?;
@@ -92,5 +93,6 @@ async fn sweep_feed<D: Db>(db: &mut D, now: UnixTime, limit: u32) -> Sql<()> {
         &values![last],
     )
     .await?;
+    db.write("DELETE FROM cuts WHERE kind = 10 AND cut_all <= ?1", &values![last]).await?;
     db.write("DELETE FROM feed WHERE position <= ?1", &values![last]).await
 }

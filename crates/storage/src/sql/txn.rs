@@ -20,18 +20,17 @@ pub(crate) struct Head {
 
 impl Head {
     const LOAD: &str = "SELECT position, audit_rows, audit_hash FROM meta WHERE one = 1";
+    /// As [`Head::load`], held until the transaction ends, where writers of several processes meet: all their changes are in one
+    /// order.
+    pub(crate) const LOCK: &str = "SELECT position, audit_rows, audit_hash FROM meta WHERE one = 1 FOR UPDATE";
 
     /// As it stands in this snapshot.
     pub(crate) async fn load<D: Db>(db: &mut D) -> Sql<Head> {
         Head::of(&db.one(Head::LOAD, &[]).await?)
     }
 
-    /// The same, held until the transaction ends, where writers of several processes meet: all their changes are in one order.
-    pub(crate) async fn lock<D: Db>(db: &mut D) -> Sql<Head> {
-        Head::of(&db.one(&format!("{} FOR UPDATE", Head::LOAD), &[]).await?)
-    }
-
-    fn of<R: db::Row>(row: &R) -> Sql<Head> {
+    /// From a row of [`Head::LOCK`].
+    pub(crate) fn of<R: db::Row>(row: &R) -> Sql<Head> {
         Ok(Head { position: Position(row.int(0)?), audit_rows: row.int(1)?, audit_hash: row.bytes(2)? })
     }
 
@@ -102,6 +101,20 @@ impl<'a, D: Db> Txn<'a, D> {
         Ok(())
     }
 
+    /// The same for a subject that is cut so often that only its last cut may stand in the feed: the new entry takes the old
+    /// one's place. Readers of the feed fill the hole (`reads::feed`); they can, because the oldest entry is never taken out.
+    pub(super) async fn take_back_again(&mut self, subject: Subject, event: FeedEvent, at: UnixTime) -> Sql<()> {
+        let [old] = cuts(self.db, [subject]).await?;
+        self.db
+            .write(
+                "DELETE FROM feed WHERE position = ?1 AND kind = ?2 AND id = ?3
+                    AND position > (SELECT min(position) FROM feed)",
+                &values![old.access.max(old.all).0, subject.kind as i64, subject.id],
+            )
+            .await?;
+        self.take_back(subject, event, at).await
+    }
+
     /// Whether a subject stands switched off.
     pub(super) async fn is_off(&mut self, subject: impl Into<Subject>) -> Sql<bool> {
         let [cuts] = cuts(self.db, [subject.into()]).await?;
@@ -142,4 +155,13 @@ impl<'a, D: Db> Txn<'a, D> {
     pub(super) fn applied(self, row: Row) -> Sql<Outcome> {
         Ok(Outcome::Applied(Applied { position: self.head.position, feed: self.feed, row }))
     }
+}
+
+/// Chains the audit rows of changes that an engine has written in its own way.
+pub(crate) async fn audit_all<D: Db>(db: &mut D, head: &mut Head, acts: &[Act]) -> Sql<()> {
+    let mut txn = Txn::new(db, head);
+    for act in acts {
+        txn.audit(act).await?;
+    }
+    Ok(())
 }

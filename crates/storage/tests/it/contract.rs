@@ -6,7 +6,7 @@ use causeway_storage::sqlite::Options;
 use causeway_storage::{Engine, Model, Sqlite, Store};
 
 use crate::fixture::{TempDir, World};
-use crate::{accounts, configured, families, legacy, races, records};
+use crate::{accounts, configured, families, legacy, merged, races, records};
 
 /// Everything an engine must do. Each part gets a world of its own.
 pub(crate) async fn all<S: Store, F: Future<Output = World<S>>>(world: impl Fn() -> F) {
@@ -21,6 +21,10 @@ pub(crate) async fn all<S: Store, F: Future<Output = World<S>>>(world: impl Fn()
     families::advance_stale(world().await).await;
     families::repudiate(world().await).await;
     families::cut_token(world().await).await;
+    merged::past_its_budget_an_app_is_cut_once(world().await).await;
+    merged::however_often_the_feed_and_the_set_stop_growing(world().await).await;
+    merged::what_is_refused_by_another_cut_needs_no_entry(world().await).await;
+    merged::a_budget_comes_back_as_entries_leave(world().await).await;
     families::cut(world().await).await;
     families::standing(world().await).await;
     families::lists(world().await).await;

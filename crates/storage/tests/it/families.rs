@@ -323,8 +323,12 @@ pub(crate) async fn repudiate<S: Store>(world: World<S>) {
 }
 
 pub(crate) async fn cut_token<S: Store>(world: World<S>) {
-    let (token, other) = (FamilyId::lone(7), FamilyId::lone(8));
-    let cut = |family| Change::CutToken { family, act: act("token.revoked") };
+    let (token, other) = (FamilyId::lone(world.app, 7), FamilyId::lone(world.app, 8));
+    let as_of = world.store.boot().await.expect("boot").head;
+    let cut = |family| {
+        let bearer = causeway_protocol::token::Bearer { family, ..world.own_token(world.app, 0, as_of) };
+        Change::CutToken { bearer, budget: 2, act: act("token.revoked") }
+    };
     let applied = world.applied(cut(token)).await;
     assert_eq!(events(&applied), [(token.into(), FeedEvent::CutAll)]);
     assert_eq!(applied.feed[0].at, NOW);

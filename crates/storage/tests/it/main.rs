@@ -2,6 +2,7 @@
 //! `protocol`; here it must be written whole, once, and never lost.
 
 mod accounts;
+mod bad_days;
 mod configured;
 mod contract;
 mod disk;
@@ -11,6 +12,7 @@ mod fixture;
 mod full_disk;
 mod growth;
 mod legacy;
+mod merged;
 mod migrate;
 mod postgres;
 mod postgres_open;

@@ -9,8 +9,8 @@ use causeway_protocol::records::{App, AppStatus, Decision, FamilyDigest, Members
 use causeway_protocol::secret::PasswordHash;
 use causeway_protocol::time::Seconds;
 use causeway_protocol::{
-    ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, ScopeSet, SiteId,
-    Subject, UnixTime, UserId,
+    ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, Outcome, Position, ScopeSet, SiteId, Subject,
+    UnixTime, UserId,
 };
 use causeway_storage::{Engine, Model, Page, Sqlite, Store};
 
@@ -81,8 +81,10 @@ impl Driver {
                 ("Switch", Change::Switch { subject, active, act: self.act("switched") })
             }
             23 if self.random.one_in(3) => {
-                let family = FamilyId::lone(self.random.below(12));
-                ("CutToken", Change::CutToken { family, act: self.act("token.revoked") })
+                let (app, n) = (AppId(self.random.below(2) as i64 + 1), self.random.below(12));
+                let as_of = Position(self.head.0 - self.random.below(3) as i64);
+                let (bearer, budget) = (world.own_token(app, n, as_of), self.random.below(4) as u32);
+                ("CutToken", Change::CutToken { bearer, budget, act: self.act("token.revoked") })
             }
             23 => {
                 let family = family_id(self.next.saturating_sub(self.random.below(6) as u32));
