@@ -15,7 +15,7 @@ use crate::shared::{Edge, Shared};
 /// What stands on the login host: the authorization endpoint and everything a person sees.
 pub fn login(edge: &Edge) -> Routes<Edge> {
     let paths = &edge.node.profile.endpoints;
-    let pages = Routes::new()
+    let pages = Routes::default()
         .route(&paths.authorize, get(pages::authorize::show).post(pages::authorize::show))
         .route("/sign-in", get(pages::sign_in::show).post(pages::sign_in::submit))
         .route("/sign-out", get(pages::sign_in::ask_out).post(pages::sign_in::out))
@@ -42,23 +42,23 @@ pub fn login(edge: &Edge) -> Routes<Edge> {
 
 /// Where a person allows an OAuth 1.0 application.
 fn oauth1_pages(edge: &Edge) -> Routes<Edge> {
-    let Some(rules) = &edge.node.profile.oauth1 else { return Routes::new() };
-    Routes::new()
+    let Some(rules) = &edge.node.profile.oauth1 else { return Routes::default() };
+    Routes::default()
         .route(&rules.authorize, get(pages::oauth1::show).post(pages::oauth1::submit))
         .method_not_allowed_fallback(pages::wrong_method)
 }
 
 /// The other two legs of OAuth 1.0.
 fn oauth1_calls(edge: &Edge) -> Routes<Edge> {
-    let Some(rules) = &edge.node.profile.oauth1 else { return Routes::new() };
-    Routes::new()
+    let Some(rules) = &edge.node.profile.oauth1 else { return Routes::default() };
+    Routes::default()
         .route(&rules.request_token, any(oauth1::request_token))
         .route(&rules.access_token, any(oauth1::access_token))
 }
 
 /// Where nobody signs in to connect an app, and apps register accounts: the way back, the mini-app, the developer's list.
 fn accounts_pages(edge: &Edge) -> Routes<Edge> {
-    let router = Routes::new().route(pages::go_back::PATH, post(pages::go_back::submit));
+    let router = Routes::default().route(pages::go_back::PATH, post(pages::go_back::submit));
     let Some(rules) = &edge.node.profile.accounts else { return router };
     let (mini_app, list) = (&rules.mini_app, format!("{}/{{id}}/accounts", edge.node.profile.endpoints.apps));
     let one = format!("{list}/{{account}}");
@@ -76,8 +76,8 @@ fn accounts_pages(edge: &Edge) -> Routes<Edge> {
 
 /// The calls with which an app looks after its accounts.
 fn accounts_calls(edge: &Edge) -> Routes<Edge> {
-    let Some(rules) = &edge.node.profile.accounts else { return Routes::new() };
-    Routes::new()
+    let Some(rules) = &edge.node.profile.accounts else { return Routes::default() };
+    Routes::default()
         .route(&rules.register, any(accounts::register))
         .route(&rules.edit, any(accounts::edit))
         .route(&rules.delete, any(accounts::delete))
@@ -96,7 +96,7 @@ pub fn api(edge: &Edge) -> Routes<Edge> {
 fn programs(edge: &Edge, host: HostWord) -> Routes<Edge> {
     let paths = &edge.node.profile.endpoints;
     let userinfo = paths.userinfo.as_ref().filter(|_| paths.userinfo_host == host);
-    let router = userinfo.map_or_else(Routes::new, |path| Routes::new().route(path, any(userinfo::handle)));
+    let router = userinfo.map_or_else(Routes::default, |path| Routes::default().route(path, any(userinfo::handle)));
     if paths.token_host != host {
         return router;
     }

@@ -113,7 +113,10 @@ mod tests {
     fn two_percent_either_way_are_let_pass() {
         assert!([980, 1_000, 1_020].iter().all(|counted| judge(*counted, 1_000, PERCENT).is_ok()));
         for counted in [979, 1_021] {
-            assert!(judge(counted, 1_000, PERCENT).is_err_and(|why| why.contains("cargo xtask instructions")), "{counted}");
+            assert!(
+                judge(counted, 1_000, PERCENT).is_err_and(|why| why.contains("cargo xtask instructions")),
+                "{counted}"
+            );
         }
     }
 }

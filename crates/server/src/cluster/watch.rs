@@ -91,6 +91,11 @@ impl Watch {
         1 + self.living(monotonic).count()
     }
 
+    /// Whether another node goes by this id, living or just gone.
+    pub fn knows(&self, node: NodeId) -> bool {
+        self.seen.contains_key(&node)
+    }
+
     /// The keys of every other living node.
     pub fn keys(&self, monotonic: u64) -> Vec<Vec<u16>> {
         self.living(monotonic).map(|(_, seen)| seen.keys.clone()).collect()
@@ -162,6 +167,14 @@ mod tests {
             let clocks = |(_, watch, _): &(i64, Watch, Option<Beat>)| watch.clocks(3 * SECOND);
             table.0.iter().map(clocks).map(|clocks| (clocks.ahead / 1_000, clocks.apart)).collect()
         }
+    }
+
+    #[test]
+    fn other_nodes_are_known_by_their_ids() {
+        let mut table = Table::of(&[0, 0]);
+        (0..2).for_each(|node| table.beat(node, 0));
+        let (_, watch, _) = &table.0[1];
+        assert!(watch.knows(NodeId(0)) && !watch.knows(NodeId(1)) && !watch.knows(NodeId(2)));
     }
 
     #[test]

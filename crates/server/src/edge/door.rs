@@ -121,7 +121,9 @@ async fn take(edge: &Shared, report: Report) -> Result<Heard, Refusal> {
         return Err(malformed("signed"));
     }
     let (node, own) = (&edge.node, edge.node.cluster.id);
-    let share = share.map(|share| share.share(node.clock.millis()).filter(|share| share.node != own));
+    // Nor in the name of a node: what that one says itself would count no more.
+    let edges_own = |share: &Share| share.node != own && !node.cluster.watch().knows(share.node);
+    let share = share.map(|share| share.share(node.clock.millis()).filter(edges_own));
     let share = share.map(|share| share.ok_or_else(|| malformed("share"))).transpose()?;
 
     let now = node.now();

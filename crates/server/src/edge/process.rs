@@ -250,7 +250,7 @@ fn always() -> Router<Arc<Outpost>> {
 
 /// What callers meet besides the guarded API.
 fn calls() -> Routes<Arc<Outpost>> {
-    Routes::new().route(GUARD_CHECK, any(forward_auth::check::<Outpost>))
+    Routes::default().route(GUARD_CHECK, any(forward_auth::check::<Outpost>))
 }
 
 const GUARD_CHECK: &str = "/guard/check";

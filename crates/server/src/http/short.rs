@@ -37,12 +37,13 @@ pub struct Routes<S> {
     firsts: Vec<String>,
 }
 
-impl<S: Clone + Send + Sync + 'static> Routes<S> {
-    /// Without a route.
-    pub fn new() -> Self {
+impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
+    fn default() -> Self {
         Self { router: Router::new(), firsts: Vec::new() }
     }
+}
 
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// One more route (axum's syntax of paths).
     pub fn route(mut self, path: &str, method_router: MethodRouter<S>) -> Self {
         self.firsts.push(first(path).to_owned());
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_path_that_begins_as_a_route_does_takes_the_table() {
-        let routes: Routes<()> = Routes::new()
+        let routes: Routes<()> = Routes::default()
             .route("/", axum::routing::any(|| async {}))
             .route("/oauth2/token", axum::routing::any(|| async {}))
             .route("/logos/{app}", axum::routing::any(|| async {}));
