@@ -101,7 +101,13 @@ impl Nodes {
         let request = self.request(self.current(), Method::GET, path, Bytes::new())?;
         let answer = timeout(ANSWER, self.client.request(request)).await.map_err(|_| "no answer in time".to_owned())?;
         let answer = answer.map_err(|error| with_cause(&error))?;
-        if answer.status().is_success() { Ok(answer) } else { Err(format!("it answered {}", answer.status())) }
+        match answer.status() {
+            status if status.is_success() => Ok(answer),
+            http::StatusCode::UNAUTHORIZED => {
+                Err("it answered 401: this is not its edge key, or not its admin listener".to_owned())
+            }
+            status => Err(format!("it answered {status}")),
+        }
     }
 
     /// Asks the current node, and the others when that fails.

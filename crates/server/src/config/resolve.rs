@@ -46,7 +46,10 @@ pub fn resolve(flags: Given, environment: Given) -> Result<Serve, Vec<String>> {
     let mut problems = Vec::new();
     if let Some(path) = given.one("config").map(PathBuf::from) {
         match read_text(&path).and_then(|text| from_file(&text).map_err(|found| located(&path, &found))) {
-            Ok(file) => given = given.or(file),
+            Ok(file) => {
+                problems.extend(readable_by_others(&path, &file));
+                given = given.or(file);
+            }
             Err(found) => problems.extend(found),
         }
     }
@@ -121,6 +124,16 @@ pub fn check_values(file: Given) -> Vec<String> {
 struct Checks {
     given: Given,
     problems: Vec<String>,
+}
+
+/// A settings file with a secret in it is the owner's, and at most a group's.
+fn readable_by_others(path: &Path, file: &Given) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let holds_key = ["admin_key", "edge_key", "authz_key"].iter().any(|name| file.one(name).is_some());
+    let holds_secret = holds_key || file.one("database").is_some_and(holds_password);
+    let is_open = || std::fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o037 != 0);
+    (holds_secret && is_open())
+        .then(|| format!("{0}: others can read the secrets in it: run `chmod 640 {0}`", path.display()))
 }
 
 impl Checks {
@@ -275,7 +288,9 @@ impl Checks {
 
     fn store(&mut self) -> Option<StoreAt> {
         match (self.path("data"), self.given.one("database").map(Secret::new)) {
-            (Some(_), Some(_)) => self.wrong("data and database exclude each other: say one of them"),
+            (Some(_), Some(_)) => self.wrong(
+                "data and database exclude each other: say one of them (CAUSEWAY_DATA and CAUSEWAY_DATABASE count as well)",
+            ),
             (None, None) => self.wrong("say where the data are: --data DIR, or --database postgres://…"),
             (Some(data), None) => return Some(StoreAt::Directory(data)),
             (None, Some(url)) => {

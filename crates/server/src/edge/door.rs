@@ -117,16 +117,19 @@ async fn take(edge: &Shared, report: Report) -> Result<Heard, Refusal> {
     if used.len() > MAX_REPORT {
         return Err(malformed("used"));
     }
-    if signed.len() > MAX_REPORT || signed.iter().any(|(_, _, route, ..)| route.len() > MAX_ROUTE) {
+    let (node, own) = (&edge.node, edge.node.cluster.id);
+    let now = node.now();
+    // What is counted is a line of a report: a route's name, today or around midnight.
+    let today = now.0.div_euclid(86_400);
+    let odd = |route: &str| route.len() > MAX_ROUTE || route.chars().any(char::is_control);
+    if signed.len() > MAX_REPORT || signed.iter().any(|(_, day, route, ..)| odd(route) || day.abs_diff(today) > 1) {
         return Err(malformed("signed"));
     }
-    let (node, own) = (&edge.node, edge.node.cluster.id);
     // Nor in the name of a node: what that one says itself would count no more.
     let edges_own = |share: &Share| share.node != own && !node.cluster.watch().knows(share.node);
     let share = share.map(|share| share.share(node.clock.millis()).filter(edges_own));
     let share = share.map(|share| share.ok_or_else(|| malformed("share"))).transpose()?;
 
-    let now = node.now();
     for (connection, at) in used {
         edge.last_used.seen(ConnectionId(connection), UnixTime(at).min(now));
     }

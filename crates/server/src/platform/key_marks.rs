@@ -40,6 +40,39 @@ fn settled() -> [u8; 32] {
     sha256(&[OF, b"settled"])
 }
 
+/// Some platform keeps its records in the store, whichever.
+fn of_a_platform() -> [u8; 32] {
+    sha256(&[OF, b"of a platform"])
+}
+
+/// It is this one.
+fn of(platform: &str) -> [u8; 32] {
+    sha256(&[OF, b"of", platform.as_bytes()])
+}
+
+/// Compares the platform with the one whose records the store holds, and notes the first: under another profile good tokens
+/// would be refused, for good as it would seem.
+///
+/// # Errors
+/// One line.
+pub(crate) async fn belongs(store: &Engine, platform: &str) -> Result<(), String> {
+    let failed = |error: causeway_storage::StoreError| error.to_string();
+    if store.seed_loaded(of(platform)).await.map_err(failed)? {
+        return Ok(());
+    }
+    if store.seed_loaded(of_a_platform()).await.map_err(failed)? {
+        return Err(format!(
+            "the store holds another platform's records, and this profile is \"{platform}\": say the right --profile, or give \
+             this platform a store of its own"
+        ));
+    }
+    // In this order: a kill between the two leaves a store that the same platform takes up.
+    for mark in [of(platform), of_a_platform()] {
+        store.apply(Change::MarkSeed(mark)).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
 /// Whether the database was made with some key ring.
 pub(super) async fn is_marked(store: &Engine) -> Stored<bool> {
     store.seed_loaded(begun()).await
@@ -134,6 +167,15 @@ mod tests {
 
     fn new_database() -> Engine {
         Engine::Model(Arc::new(Model::default()).node())
+    }
+
+    #[tokio::test]
+    async fn a_store_belongs_to_one_platform() {
+        let store = new_database();
+        for platform in ["tripleseat", "tripleseat"] {
+            assert_eq!(belongs(&store, platform).await, Ok(()));
+        }
+        assert!(belongs(&store, "otesse").await.is_err_and(|why| why.contains("otesse") && !why.contains('\n')));
     }
 
     /// A node is killed after each of the marks that it makes: nothing was sealed by then, and what it left must not shut anybody

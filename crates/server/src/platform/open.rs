@@ -34,6 +34,7 @@ pub(super) async fn open(
             let used = !keys::has_check(&data) && is_used(&engine).await?;
             let data = Data { used, path: data };
             let ring = ring_of(platform, &data, keys, entropy, notes)?;
+            key_marks::belongs(&engine, platform).await.map_err(one)?;
             Ok((engine, ring))
         }
         StoreAt::Database(url) => {
@@ -41,6 +42,7 @@ pub(super) async fn open(
             let opened = Postgres::open(url.expose(), options).await;
             let engine = Engine::Postgres(opened.map_err(|error| one(error.to_string()))?);
             let ring = shared_ring(platform, &engine, keys, entropy, notes).await?;
+            key_marks::belongs(&engine, platform).await.map_err(one)?;
             Ok((engine, ring))
         }
         StoreAt::Ready(engine) => match keys {
@@ -132,6 +134,8 @@ async fn shared_ring(
                 }
                 keys::create(&path, entropy).map_err(one)?;
                 notes.push(format!("a new key file was made: {name}. Back it up, and copy it to every other node"));
+            } else if !key_marks::is_marked(engine).await.map_err(|error| one(error.to_string()))? {
+                notes.push(older_keys(&name));
             }
             (of_file(platform, path, None)?, name)
         }
@@ -144,9 +148,20 @@ async fn shared_ring(
     Ok(ring)
 }
 
+/// A token names its subjects by the numbers that its store gave them.
+fn older_keys(name: &str) -> String {
+    format!(
+        "the store is new, and {name} is not: if these keys were ever used with another store, its tokens are good in this one, for \
+         whoever has the same numbers here. Give a new store a new key file"
+    )
+}
+
 /// Makes the key file of a store that is empty. One that was there once is never made anew.
 fn made(data: &Data, path: &Path, entropy: &dyn Entropy, notes: &mut Vec<String>) -> Result<(), Problems> {
     if path.exists() {
+        if !data.used && !keys::has_check(&data.path) {
+            notes.push(older_keys(&path.display().to_string()));
+        }
         return Ok(());
     }
     if data.used {

@@ -197,6 +197,24 @@ fn c_13_a_key_file_is_its_owners_alone() {
     assert!(keys::load("tripleseat", &dir.0).unwrap_err()[0].contains("not a file"));
 }
 
+#[test]
+fn c_13_a_settings_file_with_a_secret_is_its_owners_or_a_groups() {
+    let dir = TempDir::new();
+    let secrets = ["admin_key = \"0123456789abcdef\"\n", "edge_key = \"0123456789abcdef\"\n"];
+    for (text_of, mode, fine) in [
+        (secrets[0], 0o600, true),
+        (secrets[1], 0o640, true),
+        (secrets[0], 0o644, false),
+        (secrets[1], 0o604, false),
+        ("stale_limit = 5\n", 0o644, true),
+    ] {
+        let file = write(&dir, "causeway.toml", text_of, mode);
+        let found = problems(&[("config", text(&file))]);
+        let open = found.iter().any(|line| line.contains("others can read the secrets in it: run `chmod 640"));
+        assert_eq!(open, !fine, "{mode:o}: {found:?}");
+    }
+}
+
 fn settings(dir: &TempDir, keys: KeysAt) -> Settings {
     let profile = causeway_protocol::profile::shipped("tripleseat").unwrap();
     Settings::new(profile, StoreAt::Directory(dir.0.join("data")), keys)

@@ -72,6 +72,7 @@ async fn a_report_that_is_no_good_one_is_refused_whole() {
     let many = |one: &str| vec![one; 2_001].join(",");
     let own = node.edge.node.cluster.id.0;
     let good = r#""used": [[1, 5]]"#;
+    let today = node.clock.now().0 / 86_400;
     let report = async |body: &str| {
         Call::post("/edge/report").bearer(EDGE_KEY).body("application/json", body).send(node.admin_address()).await
     };
@@ -80,8 +81,10 @@ async fn a_report_that_is_no_good_one_is_refused_whole() {
         "7".to_owned(),
         r#"{"used": [[1]]}"#.to_owned(),
         format!(r#"{{"used": [{}]}}"#, many("[1, 5]")),
-        format!(r#"{{{good}, "signed": [{}]}}"#, many(r#"[1, 1, "GET /", 1, 1]"#)),
-        format!(r#"{{{good}, "signed": [[1, 1, "{}", 1, 1]]}}"#, "x".repeat(257)),
+        format!(r#"{{{good}, "signed": [{}]}}"#, many(&format!(r#"[1, {today}, "GET /", 1, 1]"#))),
+        format!(r#"{{{good}, "signed": [[1, {today}, "{}", 1, 1]]}}"#, "x".repeat(257)),
+        format!(r#"{{{good}, "signed": [[1, {today}, "GET /\u0000", 1, 1]]}}"#),
+        format!(r#"{{{good}, "signed": [[1, {}, "GET /", 1, 1]]}}"#, today - 2),
         format!(r#"{{{good}, "share": {{"node": 7, "number": 1}}}}"#),
         format!(r#"{{{good}, "share": {{"node": 7, "number": 1, "used": [[1, 0, -1, 0]]}}}}"#),
         format!(r#"{{{good}, "share": {{"node": 7, "number": 1, "used": [{}]}}}}"#, many("[1, 0, 1, 0]")),
