@@ -103,8 +103,8 @@ impl Nodes {
         let answer = answer.map_err(|error| with_cause(&error))?;
         match answer.status() {
             status if status.is_success() => Ok(answer),
-            http::StatusCode::UNAUTHORIZED => {
-                Err("it answered 401: this is not its edge key, or not its admin listener".to_owned())
+            status if status.is_client_error() => {
+                Err(format!("it answered {status}: is this its edge key, and its admin listener?"))
             }
             status => Err(format!("it answered {status}")),
         }
