@@ -75,6 +75,15 @@ pub fn exchange_body(code: &Code) -> String {
         .finish()
 }
 
+/// The form body of a revocation (RFC 7009), with the refresh token.
+pub fn revocation_body(chain: &Chain) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .append_pair("token", &chain.refresh)
+        .append_pair("client_id", &chain.client_id)
+        .append_pair("client_secret", &chain.client_secret)
+        .finish()
+}
+
 /// Writes a form POST with further header lines.
 pub fn write_form(request: &mut Vec<u8>, url: &Url, body: &str, headers: &[(&str, &str)]) {
     let Url { authority, path } = url;

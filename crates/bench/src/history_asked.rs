@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Result;
 use crate::chain::Chain;
-use crate::connect::write_form;
+use crate::connect::{revocation_body, write_form};
 use crate::fill::open;
 use crate::history::{History, Micros, Op, Said, What};
 use crate::http::{Connection, Reply, Url};
@@ -198,11 +198,7 @@ impl Asked {
     /// RFC 7009, with the newest refresh token.
     pub async fn revoke(&self, client: &Client, node: usize) -> Said {
         let (chain, url) = (&client.chain, &self.nodes[node].revoke);
-        let body = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", &chain.refresh)
-            .append_pair("client_id", &chain.client_id)
-            .append_pair("client_secret", &chain.client_secret)
-            .finish();
+        let body = revocation_body(chain);
         let mut request = Vec::new();
         write_form(&mut request, url, &body, &[]);
         self.plain(client, node, What::Revoke, &url.authority, &request).await

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::Result;
 use crate::arrivals::Arrivals;
 use crate::chain::{Chain, Code};
-use crate::connect::{exchange_body, write_form};
+use crate::connect::{exchange_body, revocation_body, write_form};
 use crate::http::{Connection, Url};
 use crate::meter::quantile;
 use crate::work::refresh::{take_pair, write_refresh};
@@ -130,11 +130,7 @@ impl Steady {
     /// Good before, on whatever node; refused behind, on every one.
     async fn take_back(&self, chain: &Chain) {
         self.call_with("check", 200, Instant::now(), &chain.access).await;
-        let body = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", &chain.refresh)
-            .append_pair("client_id", &chain.client_id)
-            .append_pair("client_secret", &chain.client_secret)
-            .finish();
+        let body = revocation_body(chain);
         let mut request = Vec::new();
         write_form(&mut request, &self.plan.revoke, &body, &[]);
         if self.ask("revoke", 200, Instant::now(), &self.plan.revoke, &request).await.is_none() {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::Result;
 use crate::chain::Chain;
-use crate::connect::write_form;
+use crate::connect::{revocation_body, write_form};
 use crate::http::{Connection, Url};
 use crate::meter::quantile;
 
@@ -31,11 +31,7 @@ pub async fn watch(revoke: &Url, checks: &[Url], chains: Vec<Chain>, count: usiz
             }
         }
         let mut request = Vec::new();
-        let body = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", &chain.refresh)
-            .append_pair("client_id", &chain.client_id)
-            .append_pair("client_secret", &chain.client_secret)
-            .finish();
+        let body = revocation_body(&chain);
         write_form(&mut request, revoke, &body, &[]);
         let said = status(&mut at_first, &request).await?;
         if said != 200 {

@@ -2,6 +2,7 @@
 //! (RFC 6749 5.1). Always the intersection of what was granted with what stands now (TOKENS 2).
 
 use crate::family::FamilySecret;
+use crate::flat_json::{self, Said};
 use crate::profile::ReplyField;
 use crate::records::{App, Family};
 use crate::time::Seconds;
@@ -104,26 +105,14 @@ fn object(
     refresh_text: Option<&str>,
     scopes: &Scopes,
 ) -> String {
-    let quote = |text: &str| serde_json::to_string(text).unwrap_or_default();
-    let mut out = String::with_capacity(512);
-    for field in fields {
-        let (name, value) = match field {
-            ReplyField::AccessToken => ("access_token", quote(access_text)),
-            ReplyField::TokenType => ("token_type", quote(token_type)),
-            ReplyField::ExpiresIn => ("expires_in", expires_in.0.to_string()),
-            ReplyField::RefreshToken => match refresh_text {
-                Some(text) => ("refresh_token", quote(text)),
-                None => continue,
-            },
-            ReplyField::Scope => ("scope", quote(&scopes.text(access.scopes))),
-            ReplyField::CreatedAt => ("created_at", access.issued.0.to_string()),
-        };
-        let before = if out.is_empty() { "{\"" } else { ",\"" };
-        [before, name, "\":", &value].iter().for_each(|piece| out.push_str(piece));
-    }
-    if out.is_empty() {
-        out.push('{');
-    }
-    out.push('}');
-    out
+    let scope = scopes.text(access.scopes);
+    let member = |field: &ReplyField| match field {
+        ReplyField::AccessToken => ("access_token", Said::Text(access_text)),
+        ReplyField::TokenType => ("token_type", Said::Text(token_type)),
+        ReplyField::ExpiresIn => ("expires_in", Said::Number(expires_in.0)),
+        ReplyField::RefreshToken => ("refresh_token", refresh_text.map_or(Said::Nothing, Said::Text)),
+        ReplyField::Scope => ("scope", Said::Text(&scope)),
+        ReplyField::CreatedAt => ("created_at", Said::Number(access.issued.0)),
+    };
+    flat_json::object(&fields.iter().map(member).collect::<Vec<_>>())
 }

@@ -14,6 +14,7 @@ pub mod consent;
 pub mod document;
 pub mod exchange;
 pub mod family;
+mod flat_json;
 pub mod ids;
 pub mod introspect;
 pub mod issue;

@@ -37,7 +37,7 @@ pub fn platform(node: &Node, admin: Option<(&str, &Secret, &Secret)>, seed: &See
             "revoke": at(&paths.revoke),
             "introspect": at(&paths.introspect),
             "userinfo": paths.userinfo.as_ref().map(|path| on(paths.userinfo_host, path)),
-            "guard_check": "/guard/check",
+            "guard_check": crate::http::forward_auth::PATH,
         },
     });
     if let (Value::Object(entry), Ok(Value::Object(lists))) = (&mut entry, serde_json::to_value(seed)) {

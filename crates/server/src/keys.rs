@@ -28,6 +28,23 @@ pub enum Readable {
     ByGroup,
 }
 
+impl Readable {
+    /// Whether nobody else can read a file with a secret in it.
+    ///
+    /// # Errors
+    /// What to do about it.
+    pub(crate) fn check(self, about: &std::fs::Metadata) -> Result<(), String> {
+        let (forbidden, wanted) = match self {
+            Readable::ByOwner => (0o077, "600"),
+            Readable::ByGroup => (0o037, "640"),
+        };
+        if about.permissions().mode() & forbidden == 0 {
+            return Ok(());
+        }
+        Err(format!("others can read it: run `chmod {wanted}` on it, and replace what it holds if it may have been seen"))
+    }
+}
+
 /// Reads a file that holds a secret.
 ///
 /// # Errors
@@ -36,18 +53,10 @@ pub fn read_secret_file(path: &Path, readable: Readable) -> Result<Zeroizing<Vec
     let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
     let file = File::open(path).map_err(|error| failed(&error))?;
     let about = file.metadata().map_err(|error| failed(&error))?;
-    let (forbidden, wanted) = match readable {
-        Readable::ByOwner => (0o077, "600"),
-        Readable::ByGroup => (0o037, "640"),
-    };
     if !about.is_file() {
         return Err(failed(&"not a file"));
     }
-    if about.permissions().mode() & forbidden != 0 {
-        return Err(failed(&format!(
-            "others can read it: run `chmod {wanted}` on it, and replace what it holds if it may have been seen"
-        )));
-    }
+    readable.check(&about).map_err(|why| failed(&why))?;
     if own_user().is_some_and(|own| own != about.uid()) {
         return Err(failed(&"it belongs to another user than the one that runs this program"));
     }

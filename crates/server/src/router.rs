@@ -87,7 +87,7 @@ fn accounts_calls(edge: &Edge) -> Routes<Edge> {
 /// What stands on the API host, before the guarded API.
 pub fn api(edge: &Edge) -> Routes<Edge> {
     programs(edge, HostWord::Api)
-        .route(&paths_of_guard_check(), any(forward_auth::check::<Shared>))
+        .route(forward_auth::PATH, any(forward_auth::check::<Shared>))
         .merge(accounts_calls(edge))
         .merge(oauth1_calls(edge))
 }
@@ -110,10 +110,6 @@ fn programs(edge: &Edge, host: HostWord) -> Routes<Edge> {
     router
 }
 
-fn paths_of_guard_check() -> String {
-    "/guard/check".to_owned()
-}
-
 /// What stands on every listener, before the Host header counts.
 pub fn always() -> Router<Edge> {
     Router::new()
@@ -126,7 +122,7 @@ pub fn always() -> Router<Edge> {
 pub fn admin() -> Router<Edge> {
     Router::new()
         .route("/metrics", get(health::metrics))
-        .route("/guard/check", any(forward_auth::check_on_admin::<Shared>))
+        .route(forward_auth::PATH, any(forward_auth::check_on_admin::<Shared>))
         .route("/edge/{*call}", any(crate::edge::door::door))
         .route("/admin", any(admin::door))
         .route("/admin/", any(admin::door))
@@ -154,7 +150,7 @@ pub fn shorts(edge: &Edge, hosts: &[HostWord], firsts: Option<Vec<String>>) -> S
     match firsts {
         None => shorts,
         Some(firsts) => shorts
-            .exact(&paths_of_guard_check(), GUARD_CHECK, way(edge, forward_auth::check::<Shared>))
+            .exact(forward_auth::PATH, GUARD_CHECK, way(edge, forward_auth::check::<Shared>))
             .guarded(firsts, way(edge, proxy::guarded::<Shared>)),
     }
 }

@@ -14,6 +14,7 @@ use super::values::{
 };
 use crate::http::faults::Plan;
 use crate::http::tls::{Tls, TlsFiles};
+use crate::keys::Readable;
 use crate::load_seed::SeedFile;
 use crate::platform::{KeysAt, Settings, StoreAt};
 use crate::seed::{self, Legacy, Seed};
@@ -128,12 +129,10 @@ struct Checks {
 
 /// A settings file with a secret in it is the owner's, and at most a group's.
 fn readable_by_others(path: &Path, file: &Given) -> Option<String> {
-    use std::os::unix::fs::PermissionsExt;
     let holds_key = ["admin_key", "edge_key", "authz_key"].iter().any(|name| file.one(name).is_some());
     let holds_secret = holds_key || file.one("database").is_some_and(holds_password);
-    let is_open = || std::fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o037 != 0);
-    (holds_secret && is_open())
-        .then(|| format!("{0}: others can read the secrets in it: run `chmod 640 {0}`", path.display()))
+    let about = std::fs::metadata(path).ok().filter(|_| holds_secret)?;
+    Readable::ByGroup.check(&about).err().map(|why| format!("{}: it holds secrets, and {why}", path.display()))
 }
 
 impl Checks {

@@ -66,8 +66,12 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Whose forwarding headers count, and who may ask `/guard/check`.
     pub proxies: TrustedProxies,
+    /// What the nodes' operators see it as; empty: nothing is said.
+    pub name: String,
     /// How long it goes on without having heard that nothing was taken back.
     pub stale_limit: Duration,
+    /// How long it waits for a node.
+    pub patience: remote::Patience,
     /// How long it goes on as before once it is asked to stop, not ready any more.
     pub stop_delay: Duration,
     /// Time and size limits.
@@ -96,7 +100,9 @@ impl Settings {
             proxy: proxy::Limits::default(),
             tls: None,
             proxies: TrustedProxies::default(),
+            name: String::new(),
             stale_limit: remote::STALE_LIMIT,
+            patience: remote::Patience::default(),
             stop_delay: Duration::ZERO,
             limits: Limits::default(),
             clock: Arc::new(System),
@@ -128,6 +134,8 @@ impl Process {
         let heard = remote::Settings {
             ca: settings.node_ca,
             stale_limit: settings.stale_limit,
+            name: settings.name,
+            patience: settings.patience,
             clock: Arc::new(OneClock(settings.clock.clone())),
             ..remote::Settings::of(&settings.profile, settings.nodes, settings.edge_key)
         };
@@ -171,7 +179,7 @@ impl Process {
             always().with_state(outpost.clone()),
             router.fallback(proxy::guarded::<Outpost>).with_state(outpost.clone()),
             Shorts::default()
-                .exact(GUARD_CHECK, log::GUARD_CHECK, way(outpost, forward_auth::check::<Outpost>))
+                .exact(forward_auth::PATH, log::GUARD_CHECK, way(outpost, forward_auth::check::<Outpost>))
                 .guarded(firsts, way(outpost, proxy::guarded::<Outpost>)),
         ));
         let own = Arc::new(Site::of_guards_admin(
@@ -250,16 +258,14 @@ fn always() -> Router<Arc<Outpost>> {
 
 /// What callers meet besides the guarded API.
 fn calls() -> Routes<Arc<Outpost>> {
-    Routes::default().route(GUARD_CHECK, any(forward_auth::check::<Outpost>))
+    Routes::default().route(forward_auth::PATH, any(forward_auth::check::<Outpost>))
 }
-
-const GUARD_CHECK: &str = "/guard/check";
 
 /// What stands on its own listener only.
 fn beside() -> Router<Arc<Outpost>> {
     Router::new()
         .route("/metrics", get(outpost::metrics))
-        .route("/guard/check", any(forward_auth::check_on_admin::<Outpost>))
+        .route(forward_auth::PATH, any(forward_auth::check_on_admin::<Outpost>))
         .method_not_allowed_fallback(health::wrong_method)
         .fallback(nothing_here)
 }

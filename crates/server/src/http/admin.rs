@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq;
 
 use super::body::collect;
 use super::headers::single;
-use super::reply;
+use super::{nodes, reply};
 use crate::flows::admin::{self, Named, Switchable};
 use crate::shared::Edge;
 
@@ -161,6 +161,10 @@ async fn answer(edge: &Edge, parts: &Parts, body: Body) -> Result<Value, No> {
         [kind, id, "state"] => {
             only("POST")?;
             state(edge, kind, &named(id)?, headers, body).await
+        }
+        ["nodes"] => {
+            only("GET, HEAD")?;
+            Ok(nodes::list(edge))
         }
         ["connections"] => {
             only("GET, HEAD")?;

@@ -25,7 +25,7 @@ use super::headers::{About, RequestId, Source, X_REQUEST_ID};
 use super::log::{INTROSPECT, TOKEN};
 use super::paced::{Pace, PacedBody, Phase, Reply};
 use super::short::{Answer, Routes, Shorts};
-use super::{log, reply};
+use super::{forward_auth, log, reply};
 use crate::router;
 use crate::shared::Edge;
 use crate::trust::TrustedProxies;
@@ -272,7 +272,7 @@ impl Site {
         };
         let forwarded = || {
             // Who may only ask the guard is believed only when asking it.
-            let asker = Some(self.house.askers()).filter(|_| request.uri().path() == GUARD_CHECK);
+            let asker = Some(self.house.askers()).filter(|_| request.uri().path() == forward_auth::PATH);
             let by = |proxies: &TrustedProxies| proxies.trusts(peer.ip());
             let believed = [Some(self.house.proxies()), asker].into_iter().flatten().find(|proxies| by(proxies))?;
             believed.forwarded_host(peer.ip(), request.headers())
@@ -297,7 +297,6 @@ async fn nothing_here() -> Response {
 }
 
 const HEALTH: &str = "health";
-const GUARD_CHECK: &str = "/guard/check";
 const CONNECTED: &str = "connected-apps";
 const MINI_APP: &str = "mini-app";
 const APPS: &str = "apps";
@@ -312,7 +311,7 @@ fn names(profile: &Profile) -> HashMap<String, &'static str> {
         ("/sign-out", "sign-out"),
         ("/consent", "consent"),
         (super::pages::go_back::PATH, "go-back"),
-        (GUARD_CHECK, log::GUARD_CHECK),
+        (forward_auth::PATH, log::GUARD_CHECK),
         ("/.well-known/oauth-authorization-server", "metadata"),
     ]
     .into_iter()

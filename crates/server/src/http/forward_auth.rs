@@ -24,6 +24,9 @@ use super::identify::{self, Scheme};
 use super::proxy::Content;
 use super::{proxy, reply};
 
+/// Where a proxy asks: on the API host, on the admin listener, at an edge.
+pub const PATH: &str = "/guard/check";
+
 /// The two families of headers in which proxies say what was asked: method and URI.
 const FAMILIES: [[&str; 2]; 2] = [["x-original-method", "x-original-uri"], ["x-forwarded-method", "x-forwarded-uri"]];
 

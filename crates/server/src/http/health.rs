@@ -80,6 +80,7 @@ pub async fn metrics(State(edge): State<Edge>) -> Response {
         feed_head: node.cluster.head().max(held.head()).counter(),
         feed_age: node.cluster.age_nanos(monotonic) as f64 / 1e9,
         nodes,
+        edges: edge.edges.seats.count(),
         clock_ahead: clocks.ahead as f64 / 1_000.0,
         clocks_apart: clocks.apart,
     };

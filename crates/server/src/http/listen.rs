@@ -104,24 +104,49 @@ impl Listener {
         let Self { socket, site, tls, limits } = self;
         let seats =
             Arc::new(Seats { free: Arc::new(Semaphore::new(limits.connections)), by_address: Mutex::default() });
+        let free = seats.free.clone();
         let door = Door { site, tls, limits, seats, stop: stop.clone() };
-        loop {
-            tokio::select! {
-                () = door.accept(&socket) => {}
-                () = stopped(&mut stop) => break,
+        let let_in = |stream, peer, permit| door.let_in(stream, peer, permit);
+        admit(socket, (&free, limits.connections), limits.drain, &mut stop, let_in).await;
+    }
+}
+
+/// Lets people in, each with a seat, until `stop` says true; then who has come already, and waits for all seats, for `drain` at
+/// most.
+pub(crate) async fn admit(
+    socket: TcpListener,
+    (free, connections): (&Arc<Semaphore>, usize),
+    drain: Duration,
+    stop: &mut watch::Receiver<bool>,
+    let_in: impl Fn(TcpStream, SocketAddr, OwnedSemaphorePermit),
+) {
+    let accept = async || {
+        let Ok(permit) = free.clone().acquire_owned().await else { return };
+        match socket.accept().await {
+            Ok((stream, peer)) => let_in(stream, peer, permit),
+            Err(error) => {
+                // Out of descriptors, or the client was gone already: neither is a reason to stop.
+                tracing::debug!(%error, "accept");
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
-        let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
-        let drained = async {
-            for (stream, peer) in queued(socket) {
-                let Ok(permit) = door.seats.free.clone().acquire_owned().await else { return };
-                door.let_in(stream, peer, permit);
-            }
-            let _all_are_gone = door.seats.free.acquire_many(all).await;
-        };
-        if tokio::time::timeout(limits.drain, drained).await.is_err() {
-            tracing::warn!("connections were still busy at the end and were closed");
+    };
+    loop {
+        tokio::select! {
+            () = accept() => {}
+            () = stopped(stop) => break,
         }
+    }
+    let all = u32::try_from(connections).unwrap_or(u32::MAX);
+    let drained = async {
+        for (stream, peer) in queued(socket) {
+            let Ok(permit) = free.clone().acquire_owned().await else { return };
+            let_in(stream, peer, permit);
+        }
+        let _all_are_gone = free.acquire_many(all).await;
+    };
+    if tokio::time::timeout(drain, drained).await.is_err() {
+        tracing::warn!("connections were still busy at the end and were closed");
     }
 }
 
@@ -135,18 +160,6 @@ struct Door {
 }
 
 impl Door {
-    async fn accept(&self, socket: &TcpListener) {
-        let Ok(permit) = self.seats.free.clone().acquire_owned().await else { return };
-        match socket.accept().await {
-            Ok((stream, peer)) => self.let_in(stream, peer, permit),
-            Err(error) => {
-                // Out of descriptors, or the client was gone already: neither is a reason to stop.
-                tracing::debug!(%error, "accept");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }
-    }
-
     fn let_in(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let Some(seat) = self.seat(permit, peer.ip()) else {
             self.site.house().metrics().shed.inc();
@@ -181,7 +194,7 @@ impl Door {
 
 /// Who stands in the kernel's queue: their connections are made as far as they know, and their requests are on the way. Closing
 /// the socket would reset them; from now on nobody else gets in. Nothing is waited for between the last one and the closing.
-pub(crate) fn queued(socket: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+fn queued(socket: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     let Ok(socket) = socket.into_std() else { return Vec::new() };
     let mut found = Vec::new();
     while found.len() < MAX_QUEUED {

@@ -16,6 +16,7 @@ mod json_object;
 pub mod listen;
 pub mod log;
 pub mod metadata;
+mod nodes;
 pub mod oauth1;
 pub mod paced;
 pub mod pages;

@@ -1,5 +1,5 @@
-//! Which keys the records of a shared database were made with: marks in the database itself, since there is no directory to note
-//! it in. A mark verifies a key and reveals none. What a directory notes is `keys`' business.
+//! Whose records a store holds, and which keys those of a shared database were made with: marks in the store itself. A mark
+//! verifies a key and reveals none. What a directory notes is `keys`' business.
 
 use std::time::Duration;
 

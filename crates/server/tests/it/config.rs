@@ -210,7 +210,7 @@ fn c_13_a_settings_file_with_a_secret_is_its_owners_or_a_groups() {
     ] {
         let file = write(&dir, "causeway.toml", text_of, mode);
         let found = problems(&[("config", text(&file))]);
-        let open = found.iter().any(|line| line.contains("others can read the secrets in it: run `chmod 640"));
+        let open = found.iter().any(|line| line.contains("it holds secrets, and others can read it: run `chmod 640`"));
         assert_eq!(open, !fine, "{mode:o}: {found:?}");
     }
 }

@@ -30,7 +30,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::front::Front;
 use super::headers::X_REQUEST_ID;
-use super::listen::{queued, stopped};
+use super::listen::{admit, stopped};
 use super::tls::Tls;
 use super::{admin, forward_auth, log};
 use check::Asked;
@@ -69,24 +69,9 @@ impl<F: Front> Authz<F> {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let Self { socket, edge, tls, key, connections, drain } = self;
         let seats = Arc::new(Semaphore::new(connections));
-        let door = Door { edge, tls, key: Arc::new(key), seats: seats.clone(), stop: stop.clone() };
-        loop {
-            tokio::select! {
-                () = door.accept(&socket) => {}
-                () = stopped(&mut stop) => break,
-            }
-        }
-        let all = u32::try_from(connections).unwrap_or(u32::MAX);
-        let drained = async {
-            for (stream, peer) in queued(socket) {
-                let Ok(seat) = seats.clone().acquire_owned().await else { return };
-                door.let_in(stream, peer, seat);
-            }
-            let _all_are_gone = seats.acquire_many(all).await;
-        };
-        if tokio::time::timeout(drain, drained).await.is_err() {
-            tracing::warn!("proxies still asked at the end, and their connections were closed");
-        }
+        let door = Door { edge, tls, key: Arc::new(key), stop: stop.clone() };
+        let let_in = |stream, peer, seat| door.let_in(stream, peer, seat);
+        admit(socket, (&seats, connections), drain, &mut stop, let_in).await;
     }
 }
 
@@ -95,23 +80,10 @@ struct Door<F> {
     edge: Arc<F>,
     tls: Option<Arc<Tls>>,
     key: Arc<Option<Secret>>,
-    seats: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
 
 impl<F: Front> Door<F> {
-    async fn accept(&self, socket: &TcpListener) {
-        let Ok(seat) = self.seats.clone().acquire_owned().await else { return };
-        match socket.accept().await {
-            Ok((stream, peer)) => self.let_in(stream, peer, seat),
-            Err(error) => {
-                // Out of descriptors, or the proxy was gone already: neither is a reason to stop.
-                tracing::debug!(%error, "accept");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }
-    }
-
     fn let_in(&self, stream: TcpStream, peer: SocketAddr, seat: OwnedSemaphorePermit) {
         if !is_trusted(self.edge.as_ref(), peer.ip()) {
             self.edge.metrics().shed.inc();
