@@ -13,6 +13,7 @@ mod connect;
 mod keys;
 pub mod legacy;
 mod lifecycle;
+mod lock;
 pub mod migrate;
 mod platform;
 pub mod platforms;

@@ -1,7 +1,7 @@
 //! Migrations that die at every moment, two at once, old programs on new schemas; with steps made up for it.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use causeway_testbed::postgres::Cluster;
 
@@ -31,33 +31,52 @@ const CONTRACT: Step = Step {
 /// Schema 1 as it is, and three steps that nobody will ever publish.
 const ALL: [Step; 4] = [STEPS[0], EXPAND, MIGRATE, CONTRACT];
 
+/// Longer than any machine stands still.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// One for all tests in this crate's own files.
 pub(in crate::postgres) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(Cluster::start)
 }
 
-/// A clock that stands still until it is moved.
-static NOW: AtomicI64 = AtomicI64::new(1_800_000_000);
-
-fn now() -> UnixTime {
-    UnixTime(NOW.load(Ordering::Relaxed))
+/// A clock that stands still until it is moved. Each test has its own: they run beside each other.
+struct Clock {
+    now: Arc<AtomicI64>,
+    read: Box<dyn Fn() -> UnixTime + Send + Sync>,
 }
 
-fn migrator(node: i64, steps: &[Step]) -> Migrator<'_> {
-    Migrator { steps, node: NodeId(node), clock: &now, keys: None }
+impl Clock {
+    fn new() -> Self {
+        let now = Arc::new(AtomicI64::new(1_800_000_000));
+        let hand = Arc::clone(&now);
+        Clock { now, read: Box::new(move || UnixTime(hand.load(Ordering::Relaxed))) }
+    }
+
+    /// Later than any lock holds.
+    fn let_the_lock_expire(&self) {
+        self.now.fetch_add(LOCK_SECONDS + 1, Ordering::Relaxed);
+    }
+
+    fn migrator<'a>(&'a self, node: i64, steps: &'a [Step]) -> Migrator<'a> {
+        Migrator { steps, node: NodeId(node), clock: &*self.read, keys: None }
+    }
 }
 
 pub(in crate::postgres) async fn link(database: &str, keys: KeyLayout) -> Link {
     let target = Target::parse(&cluster().socket_url(database)).expect("fine");
-    target.connect(keys, None).await.expect("connects")
+    let mut link = target.connect(keys, None).await.expect("connects");
+    // A machine that stands still for seconds shall lose no transaction by it.
+    link.set_patience(PATIENCE);
+    link.run("SET idle_in_transaction_session_timeout = 0").await.expect("may be set");
+    link
 }
 
 /// A database of schema 1 with some people, and its name.
-async fn old() -> (String, Link) {
+async fn old(clock: &Clock) -> (String, Link) {
     let database = cluster().database();
     let mut link = link(&database, KeyLayout::Ordered).await;
-    migrator(1, &ALL[..1]).run(&mut link).await.expect("migrates");
+    clock.migrator(1, &ALL[..1]).run(&mut link).await.expect("migrates");
     link.run(
         "INSERT INTO people (id, email, role, password, name)
          SELECT n, CAST(n AS TEXT), 1, '', 'name ' || n FROM generate_series(1, 7) AS s (n)",
@@ -76,12 +95,13 @@ const UNNAMED: &str = "SELECT count(*) FROM people WHERE short IS NULL OR short 
 
 #[tokio::test]
 async fn a_migration_killed_at_each_step_resumes() {
+    let clock = Clock::new();
     // After so many of the steps, and in the middle of the next one.
     for done in 1..ALL.len() {
-        let (database, mut first) = old().await;
-        migrator(1, &ALL[..done]).run(&mut first).await.expect("migrates");
+        let (database, mut first) = old(&clock).await;
+        clock.migrator(1, &ALL[..done]).run(&mut first).await.expect("migrates");
         // The next step is under way: the lock is taken, its statements have run, nothing is committed; then the kill.
-        let dying = migrator(1, &ALL);
+        let dying = clock.migrator(1, &ALL);
         let state = dying.state(&mut first).await.expect("a state");
         assert!(dying.lock(&mut first, state.number).await.expect("answers"));
         assert!(dying.begin(&mut first, state).await.expect("begins"));
@@ -99,9 +119,9 @@ async fn a_migration_killed_at_each_step_resumes() {
         let mut second = link(&database, KeyLayout::Ordered).await;
         assert_eq!(number(&mut second, NUMBER).await, done as i64);
         // The lock is held until it expires; then another node goes on.
-        assert!(!migrator(2, &ALL).lock(&mut second, done as i64).await.expect("answers"));
-        NOW.fetch_add(LOCK_SECONDS + 1, Ordering::Relaxed);
-        migrator(2, &ALL).run(&mut second).await.expect("resumes");
+        assert!(!clock.migrator(2, &ALL).lock(&mut second, done as i64).await.expect("answers"));
+        clock.let_the_lock_expire();
+        clock.migrator(2, &ALL).run(&mut second).await.expect("resumes");
         assert_eq!(number(&mut second, NUMBER).await, 4);
         assert_eq!(number(&mut second, UNNAMED).await, 0, "after {done} steps");
         let left =
@@ -113,27 +133,30 @@ async fn a_migration_killed_at_each_step_resumes() {
 
 #[tokio::test]
 async fn a_new_database_killed_in_its_first_step_begins_again() {
+    let clock = Clock::new();
     let database = cluster().database();
     let mut first = link(&database, KeyLayout::Ordered).await;
-    let dying = migrator(1, &ALL);
+    let dying = clock.migrator(1, &ALL);
     let state = dying.state(&mut first).await.expect("a state");
     assert!(dying.lock(&mut first, 0).await.expect("answers"));
     assert!(dying.begin(&mut first, state).await.expect("begins"));
     first.run("CREATE TABLE apps (id BIGINT PRIMARY KEY)").await.expect("runs");
     drop(first);
-    NOW.fetch_add(LOCK_SECONDS + 1, Ordering::Relaxed);
+    clock.let_the_lock_expire();
     let mut second = link(&database, KeyLayout::Ordered).await;
-    migrator(2, STEPS).run(&mut second).await.expect("begins again");
+    clock.migrator(2, STEPS).run(&mut second).await.expect("begins again");
     assert_eq!(number(&mut second, "SELECT count(*) FROM apps WHERE review_note = ''").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_nodes_that_start_at_once_each_step_is_taken_by_one() {
+    let clock = Arc::new(Clock::new());
     let database = cluster().database();
     let mut starting = tokio::task::JoinSet::new();
     for node in 1..=6 {
-        let database = database.clone();
-        starting.spawn(async move { migrator(node, &ALL).run(&mut link(&database, KeyLayout::Ordered).await).await });
+        let (clock, database) = (Arc::clone(&clock), database.clone());
+        starting
+            .spawn(async move { clock.migrator(node, &ALL).run(&mut link(&database, KeyLayout::Ordered).await).await });
     }
     for started in starting.join_all().await {
         started.expect("migrates, or waits for who does");
@@ -143,51 +166,54 @@ async fn of_many_nodes_that_start_at_once_each_step_is_taken_by_one() {
 
 #[tokio::test]
 async fn an_old_program_works_on_an_expanded_schema_and_holds_up_the_contraction() {
-    let (database, mut new) = old().await;
+    let clock = Clock::new();
+    let (database, mut new) = old(&clock).await;
     // An older node lives.
-    let at = now().0 * 1000;
+    let at = (clock.read)().0 * 1000;
     let beat =
         format!("INSERT INTO nodes (node, at_millis, count, position, keys, schema) VALUES (9, {at}, 1, 0, '', 1)");
     new.run(&beat).await.expect("beats");
-    migrator(1, &ALL).run(&mut new).await.expect("goes as far as it can");
+    clock.migrator(1, &ALL).run(&mut new).await.expect("goes as far as it can");
     assert_eq!(number(&mut new, NUMBER).await, 3);
     assert_eq!(number(&mut new, UNNAMED).await, 0);
     let mut old = link(&database, KeyLayout::Ordered).await;
-    migrator(2, &ALL[..1]).run(&mut old).await.expect("the older program starts once more");
+    clock.migrator(2, &ALL[..1]).run(&mut old).await.expect("the older program starts once more");
     assert_eq!(number(&mut old, "SELECT count(*) FROM people WHERE name <> ''").await, 7);
     // It stops; the next start contracts, and from then on it is refused.
     new.run("DELETE FROM nodes WHERE node = 9").await.expect("leaves");
-    migrator(1, &ALL).run(&mut new).await.expect("contracts");
+    clock.migrator(1, &ALL).run(&mut new).await.expect("contracts");
     assert_eq!(number(&mut new, NUMBER).await, 4);
-    let why = migrator(2, &ALL[..1]).run(&mut old).await.expect_err("too old");
+    let why = clock.migrator(2, &ALL[..1]).run(&mut old).await.expect_err("too old");
     assert!(why.contains("schema 4") && why.contains("knows only 1"), "{why}");
     // And a program that begins after what this database has cannot bridge the gap.
     let mut far = ALL[3];
     far.number = 6;
-    let why = migrator(3, &[far]).run(&mut new).await.expect_err("a gap");
+    let why = clock.migrator(3, &[far]).run(&mut new).await.expect_err("a gap");
     assert!(why.contains("start one of the versions between"), "{why}");
 }
 
 #[tokio::test]
 async fn a_step_that_fails_is_undone_and_says_so() {
-    let (_, mut link) = old().await;
+    let clock = Clock::new();
+    let (_, mut link) = old(&clock).await;
     let broken =
         Step { work: Work::Once("ALTER TABLE people ADD COLUMN short TEXT; ALTER TABLE nowhere ADD n INT"), ..EXPAND };
-    let why = migrator(1, &[STEPS[0], broken]).run(&mut link).await.expect_err("fails");
+    let why = clock.migrator(1, &[STEPS[0], broken]).run(&mut link).await.expect_err("fails");
     assert!(why.contains("stays at schema 1") && why.contains("nowhere"), "{why}");
     assert_eq!(number(&mut link, NUMBER).await, 1);
-    migrator(1, &ALL).run(&mut link).await.expect("the step was undone, and the lock given back");
+    clock.migrator(1, &ALL).run(&mut link).await.expect("the step was undone, and the lock given back");
     assert_eq!(number(&mut link, NUMBER).await, 4);
 }
 
 #[tokio::test]
 async fn a_lock_that_was_lost_stops_its_holder() {
-    let (_, mut link) = old().await;
-    let slow = migrator(1, &ALL);
+    let clock = Clock::new();
+    let (_, mut link) = old(&clock).await;
+    let slow = clock.migrator(1, &ALL);
     let state = slow.state(&mut link).await.expect("a state");
     assert!(slow.lock(&mut link, 1).await.expect("answers"));
-    NOW.fetch_add(LOCK_SECONDS + 1, Ordering::Relaxed);
-    assert!(migrator(2, &ALL).lock(&mut link, 1).await.expect("answers"));
+    clock.let_the_lock_expire();
+    assert!(clock.migrator(2, &ALL).lock(&mut link, 1).await.expect("answers"));
     assert!(!slow.begin(&mut link, state).await.expect("answers"), "two hold the lock");
     assert!(matches!(slow.step(&mut link, state, &EXPAND).await, Ok(Ended::Overtaken)));
     assert_eq!(number(&mut link, NUMBER).await, 1);

@@ -106,6 +106,8 @@ async fn the_plain_case_is_one_statement_and_the_rest_writes_nothing() {
 async fn beside(change: Change, other: &str, back: Option<Subject>) -> (Sql<Option<Outcome>>, Position, [i64; 4]) {
     let (database, mut first) = world(KeyLayout::Ordered).await;
     let mut waiting = link(&database, KeyLayout::Ordered).await;
+    // It waits for as long as it takes to see that it does.
+    waiting.run("SET lock_timeout = 0; SET statement_timeout = 0").await.expect("may be set");
     first.begin();
     let mut head = Head::of(&first.one(Head::LOCK, &[]).await.expect("locks")).expect("a head");
     let waiter = tokio::spawn(async move {

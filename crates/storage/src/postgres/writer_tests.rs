@@ -1,8 +1,12 @@
-//! That waiting redemptions and exchanges cost a constant number of round trips, and come out as if each had been alone.
+//! That waiting redemptions and exchanges cost a constant number of round trips, and come out as if each had been
+//! alone; and which of them other nodes are told of.
+
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 use causeway_protocol::cluster::NodeId;
-use causeway_protocol::records::SubjectKey;
-use causeway_protocol::{ConnectionId, ConsumerId, CustomerId, UnixTime};
+use causeway_protocol::records::{Act, SubjectKey};
+use causeway_protocol::{AppId, ConnectionId, ConsumerId, CustomerId, UnixTime};
 
 use super::*;
 use crate::postgres::Options;
@@ -124,4 +128,17 @@ async fn what_is_not_plain_comes_out_as_if_it_were_alone() {
         assert_eq!(applied(&mut task, &late).await.0, [false, true], "{keys:?}");
         assert_eq!(rows(&mut link).await, [6, 3, 102, 6]);
     }
+}
+
+#[tokio::test]
+async fn only_what_the_feed_got_is_news() {
+    let (mut task, _link) = task(KeyLayout::Ordered).await;
+    let told =
+        |task: &Task| std::future::Future::poll(pin!(task.tell.notified()), &mut Context::from_waker(Waker::noop()));
+    let act = Act { at: UnixTime(0), actor: String::new(), verb: "app.switched", subject: None, detail: String::new() };
+    applied(&mut task, &[job(Change::SpendOnce { digest: [1; 16], expires_at: UnixTime(1) })]).await;
+    assert!(told(&task).is_pending(), "nobody need look");
+    applied(&mut task, &[job(Change::Switch { subject: AppId(1).into(), active: false, act })]).await;
+    assert!(told(&task).is_ready());
+    assert!(told(&task).is_pending(), "once");
 }

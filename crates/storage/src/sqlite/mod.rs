@@ -8,7 +8,6 @@ mod read_only;
 mod readers;
 mod writer;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +25,7 @@ use causeway_protocol::{
 
 use crate::sql::{accounts, apps, connections, exchange, families, legacy, people, reads, records, sessions};
 use crate::{AuditRow, Boot, OpenError, Page, Store, StoreError, Stored, Tail};
+use open::Lock;
 pub use read_only::ReadOnly;
 use readers::Readers;
 use writer::Writer;
@@ -35,7 +35,7 @@ pub struct Sqlite {
     // Dropped in this order: the writer closes last and so removes the log; then the directory is free.
     readers: Arc<Readers>,
     writer: Writer,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// What may be tuned; the default is what was measured.

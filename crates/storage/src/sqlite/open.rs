@@ -31,8 +31,17 @@ const MMAP: i64 = 1 << 30;
 pub(super) struct Opened {
     pub(super) writer: Connection,
     pub(super) file: PathBuf,
-    /// Locked until it is dropped.
-    pub(super) lock: File,
+    pub(super) lock: Lock,
+}
+
+/// The data directory is this process's until it is dropped.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Said aloud: a child that this process is about to start holds the same file for as long as it has not begun.
+    fn drop(&mut self) {
+        let _closing_it_says_the_same_later = self.0.unlock();
+    }
 }
 
 pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
@@ -52,7 +61,7 @@ pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
     let file = dir.join(FILE);
     private_file(&file).map_err(|error| failed("the database cannot be opened for writing", &error))?;
     let writer = prepare(&file).map_err(|why| OpenError(format!("{}: {why}", file.display())))?;
-    Ok(Opened { writer, file, lock })
+    Ok(Opened { writer, file, lock: Lock(lock) })
 }
 
 fn private_file(path: &Path) -> io::Result<File> {

@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use causeway_protocol::{Change, Outcome, Position};
@@ -14,11 +14,8 @@ use causeway_testbed::wire::Wire;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{interval, timeout};
 
-use crate::fixture::{World, act};
-use crate::postgres::{cluster, node, options};
-
-/// Longer than any deadline of the engine.
-const LONG: Duration = Duration::from_secs(12);
+use crate::fixture::{World, act, family_id};
+use crate::postgres::{LONG, cluster, node, options};
 
 /// Looks until it is so, and no longer than [`LONG`].
 async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
@@ -48,8 +45,37 @@ async fn opened(database: &str, options: Options) -> Arc<World<Postgres>> {
     Arc::new(World::new(Postgres::open(&url, options).await.expect("opens")).await)
 }
 
-fn begins_to_wait<T>(future: Pin<&mut impl Future<Output = T>>) -> bool {
-    future.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+/// The processes of these sessions.
+async fn sessions(database: &str) -> Vec<String> {
+    let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = ";
+    let statement = format!("{waiting}'{database}'");
+    let pids = spawn_blocking(move || cluster().sql("postgres", &statement)).await.expect("no panic");
+    pids.lines().map(str::to_owned).collect()
+}
+
+/// What it answers without waiting for anything: then no time has passed.
+fn answered<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}
+
+/// What came of one try.
+enum Tried {
+    Seen,
+    /// The engine's own deadlines of four and five seconds came first, so what was to be seen in between was not there.
+    StoodStill,
+}
+
+/// A machine that stands still for seconds is given another chance.
+async fn in_a_few_tries(test: impl AsyncFn() -> Tried) {
+    for _ in 0..5 {
+        if matches!(test().await, Tried::Seen) {
+            return;
+        }
+    }
+    panic!("this machine stood still for seconds each time");
 }
 
 fn seed(n: u8) -> Change {
@@ -62,106 +88,138 @@ fn is_busy<T>(answer: &Stored<T>) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_07_a_pool_that_is_taken_fails_fast_and_frees_what_nobody_waits_for() {
-    let database = cluster().database();
-    let world = opened(&database, Options { readers: 2, queue: 8, ..options() }).await;
-    let (connection, as_of) = world.connect(1, 0b11).await;
-    world.applied(Change::CreateFamily(world.redemption(1, connection, as_of))).await;
-    let _held = hold(cluster(), &database, "LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await;
-    let read = |n: u8| {
-        let world = Arc::clone(&world);
-        async move { world.store.session([n; 32]).await }
-    };
-    let mut stuck = JoinSet::new();
-    (0..2).for_each(|n| drop(stuck.spawn(read(n))));
-    until("both connections are taken", async || waiting(&database).await == 2).await;
-    let mut others = JoinSet::new();
-    for _ in 0..200 {
-        let world = Arc::clone(&world);
-        others.spawn(async move { world.store.person(world.user).await });
-    }
-    let answers = timeout(Duration::from_secs(4), others.join_all()).await.expect("nobody waits for long");
-    assert!(answers.iter().all(is_busy), "{:?}", answers.iter().find(|answer| !is_busy(answer)));
-    // What does not need the pool goes on: the feed, refreshes, changes.
-    assert!(world.store.tail(Position::ZERO, 10).await.is_ok());
-    world.applied(Change::MoveFamily(world.refresh(1, 0, connection, as_of))).await;
-    world.applied(seed(1)).await;
-    // Their callers go away: the database is told, and the connections are others'.
-    stuck.shutdown().await;
-    until("nothing is done for those who went away", async || waiting(&database).await == 0).await;
-    assert!(world.store.person(world.user).await.expect("there is a connection").is_some());
-    assert!(world.store.families(connection).await.is_ok());
+    in_a_few_tries(async || {
+        let database = cluster().database();
+        let world = opened(&database, Options { readers: 2, queue: 8, ..options() }).await;
+        let (connection, as_of) = world.connect(1, 0b11).await;
+        world.applied(Change::CreateFamily(world.redemption(1, connection, as_of))).await;
+        let _held = hold(cluster(), &database, "LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await;
+        let mut stuck = JoinSet::new();
+        for n in 0..2 {
+            let world = Arc::clone(&world);
+            stuck.spawn(async move { world.store.session([n; 32]).await });
+        }
+        until("both connections are taken", async || waiting(&database).await == 2 || stuck.try_join_next().is_some())
+            .await;
+        // Eight may wait for a connection, for a while; the others hear so before anything else happens.
+        let mut others: Vec<_> = (0..200).map(|_| Box::pin(world.store.person(world.user))).collect();
+        let at_once: Vec<_> = others.iter_mut().map(|other| answered(other.as_mut())).collect();
+        let mut late = Vec::new();
+        for (other, answer) in others.into_iter().zip(&at_once) {
+            if answer.is_none() {
+                late.push(other.await);
+            }
+        }
+        // What does not need the pool goes on: the feed, refreshes, changes.
+        let tail = world.store.tail(Position::ZERO, 10).await;
+        let moved = world.store.apply(Change::MoveFamily(world.refresh(1, 0, connection, as_of))).await;
+        let marked = world.store.apply(seed(1)).await;
+        let before = sessions(&database).await;
+        if stuck.try_join_next().is_some() || before.len() != 2 {
+            return Tried::StoodStill;
+        }
+        assert_eq!(at_once.iter().filter(|answer| answer.is_none()).count(), 8);
+        assert!(at_once.iter().flatten().chain(&late).all(is_busy), "{at_once:?} {late:?}");
+        assert!(tail.is_ok() && matches!(moved, Ok(Outcome::Applied(_))) && marked.is_ok());
+        // Their callers go away: the database is told, and the connections are others'.
+        stuck.shutdown().await;
+        let told = |what: &str| {
+            let log = std::fs::read_to_string(cluster().log()).expect("the log can be read");
+            let ended = |pid: &String| format!("[{pid}] ERROR:  canceling statement due to {what}");
+            before.iter().filter(|pid| log.contains(&ended(pid))).count()
+        };
+        until("nothing is done for those who went away", async || told("") == 2).await;
+        if told("user request") < 2 {
+            return Tried::StoodStill;
+        }
+        assert!(world.store.person(world.user).await.expect("there is a connection").is_some());
+        assert!(world.store.families(connection).await.is_ok());
+        Tried::Seen
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_07_who_goes_away_while_waiting_writes_nothing_and_poisons_nothing() {
-    let database = cluster().database();
-    let world = opened(&database, options()).await;
-    let held = hold(cluster(), &database, "SELECT position FROM meta FOR UPDATE").await;
-    let first = tokio::spawn({
-        let world = Arc::clone(&world);
-        async move { world.store.apply(seed(1)).await }
-    });
-    until("the first one is under way", async || waiting(&database).await == 1).await;
-    let mut second = Box::pin(world.store.apply(seed(2)));
-    assert!(begins_to_wait(second.as_mut()), "it is queued");
-    drop(second);
-    // The one whose change is under way goes as well: it is rolled back.
-    first.abort();
-    assert!(first.await.is_err_and(|ended| ended.is_cancelled()));
-    let mut third = Box::pin(world.store.apply(Change::PutApp(crate::fixture::app("gone"), act("app.put"))));
-    assert!(begins_to_wait(third.as_mut()));
-    drop(held);
-    assert!(matches!(third.await, Ok(Outcome::Applied(_))));
-    world.applied(seed(3)).await;
-    for n in [1, 2] {
-        assert!(!world.store.seed_loaded([n; 32]).await.expect("read"), "nobody waited for {n}");
-    }
-    world.store.audit_check().await.expect("read").expect("whole");
+    in_a_few_tries(async || {
+        let database = cluster().database();
+        let world = opened(&database, options()).await;
+        let held = hold(cluster(), &database, "SELECT position FROM meta FOR UPDATE").await;
+        let first = tokio::spawn({
+            let world = Arc::clone(&world);
+            async move { world.store.apply(seed(1)).await }
+        });
+        until("the first one is under way", async || waiting(&database).await == 1 || first.is_finished()).await;
+        let mut second = Box::pin(world.store.apply(seed(2)));
+        let was_queued = answered(second.as_mut()).is_none();
+        drop(second);
+        // The one whose change is under way goes as well: it is rolled back.
+        first.abort();
+        if !first.await.is_err_and(|ended| ended.is_cancelled()) {
+            return Tried::StoodStill;
+        }
+        assert!(was_queued);
+        let mut third = Box::pin(world.store.apply(Change::PutApp(crate::fixture::app("gone"), act("app.put"))));
+        let was_queued = answered(third.as_mut()).is_none();
+        drop(held);
+        let Ok(outcome) = third.await else { return Tried::StoodStill };
+        assert!(was_queued && matches!(outcome, Outcome::Applied(_)));
+        world.applied(seed(3)).await;
+        for n in [1, 2] {
+            assert!(!world.store.seed_loaded([n; 32]).await.expect("read"), "nobody waited for {n}");
+        }
+        world.store.audit_check().await.expect("read").expect("whole");
+        Tried::Seen
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_06_a_slow_database_sheds_early_fails_in_time_and_is_quick_again() {
-    let database = cluster().database();
-    let world = opened(&database, Options { batch: 4, queue: 64, ..options() }).await;
-    let (connection, as_of) = world.connect(1, 0b11).await;
-    world.applied(Change::CreateFamily(world.redemption(1, connection, as_of))).await;
-    let held = hold(cluster(), &database, "SELECT position FROM meta FOR UPDATE").await;
-    let apply = |n: u8| {
-        let world = Arc::clone(&world);
-        async move { world.store.apply(seed(n)).await }
-    };
-    let mut first = tokio::spawn(apply(0));
-    assert!(!world.store.is_slow());
-    until("it is noticed", async || world.store.is_slow()).await;
-    assert!(timeout(Duration::ZERO, &mut first).await.is_err(), "it is noticed before anybody is refused");
-    // What fits into the next commit may wait; the rest hears so at once.
-    let mut queued = JoinSet::new();
-    for n in 1..5 {
-        let waiting = apply(n);
-        queued.spawn(async move { (n, waiting.await) });
-    }
-    tokio::task::yield_now().await;
-    let mut shed = JoinSet::new();
-    until("the next commit is full", async || {
-        let answer = timeout(Duration::from_millis(50), world.store.apply(seed(99))).await;
-        answer.is_ok_and(|answer| is_busy(&answer))
+    in_a_few_tries(async || {
+        let database = cluster().database();
+        let world = opened(&database, Options { batch: 4, queue: 64, ..options() }).await;
+        let (connection, as_of) = world.connect(1, 0b11).await;
+        world.applied(Change::CreateFamily(world.redemption(1, connection, as_of))).await;
+        let held = hold(cluster(), &database, "SELECT position FROM meta FOR UPDATE").await;
+        let first = tokio::spawn({
+            let world = Arc::clone(&world);
+            async move { world.store.apply(seed(0)).await }
+        });
+        until("it is noticed", async || world.store.is_slow() || first.is_finished()).await;
+        // What fits into the next commit may wait; the rest hears so before anything else happens.
+        let mut asked: Vec<_> = (1..55).map(|n| Box::pin(world.store.apply(seed(n)))).collect();
+        let at_once: Vec<_> = asked.iter_mut().map(|one| answered(one.as_mut())).collect();
+        // A refresh takes no lock but its own.
+        let moved = world.store.apply(Change::MoveFamily(world.refresh(1, 0, connection, as_of))).await;
+        if first.is_finished() {
+            return Tried::StoodStill;
+        }
+        // It was noticed before anybody was refused.
+        let (queued, shed) = at_once.split_at(4);
+        assert!(queued.iter().all(Option::is_none), "{queued:?}");
+        assert!(shed.iter().all(|answer| answer.as_ref().is_some_and(is_busy)), "{shed:?}");
+        assert!(matches!(moved, Ok(Outcome::Applied(_))), "{moved:?}");
+        let first = timeout(LONG, first).await.expect("has a deadline").expect("no panic");
+        assert!(first.is_err(), "never confirmed");
+        drop(held);
+        let mut late = Vec::new();
+        for (n, one) in (1..).zip(asked.into_iter().take(4)) {
+            late.push((n, timeout(LONG, one).await.expect("has a deadline")));
+        }
+        let again = async || world.store.apply(seed(100)).await.is_ok() && !world.store.is_slow();
+        until("it is quick again", again).await;
+        for (n, answer) in late {
+            let stands = world.store.seed_loaded([n; 32]).await.expect("read");
+            assert!(stands || answer.is_err(), "confirmed and gone");
+        }
+        for n in 5..55 {
+            assert!(!world.store.seed_loaded([n; 32]).await.expect("read"), "it was refused");
+        }
+        world.store.audit_check().await.expect("read").expect("whole");
+        Tried::Seen
     })
     .await;
-    (10..60).for_each(|n| drop(shed.spawn(apply(n))));
-    let answers = timeout(Duration::from_millis(500), shed.join_all()).await.expect("at once");
-    assert!(answers.iter().all(is_busy), "{answers:?}");
-    // A refresh takes no lock but its own.
-    world.applied(Change::MoveFamily(world.refresh(1, 0, connection, as_of))).await;
-    assert!(timeout(LONG, first).await.expect("has a deadline").expect("no panic").is_err(), "never confirmed");
-    drop(held);
-    let late = timeout(LONG, queued.join_all()).await.expect("has a deadline");
-    until("it is quick again", async || apply(100).await.is_ok() && !world.store.is_slow()).await;
-    for (n, answer) in late {
-        let stands = world.store.seed_loaded([n; 32]).await.expect("read");
-        assert!(stands || answer.is_err(), "confirmed and gone");
-    }
-    assert!(!world.store.seed_loaded([99; 32]).await.expect("read"), "it was refused");
-    world.store.audit_check().await.expect("read").expect("whole");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -172,9 +230,13 @@ async fn r_06_a_silent_network_is_an_error_in_time_and_costs_nothing_afterwards(
     let world = Arc::new(World::new(Postgres::open(&url, options()).await.expect("opens")).await);
     let (connection, as_of) = world.connect(1, 0b11).await;
     world.applied(Change::CreateFamily(world.redemption(1, connection, as_of))).await;
-    assert!(world.store.person(world.user).await.is_ok());
+    // Several connections are kept for reads.
+    let person = || world.store.person(world.user);
+    let (one, two, three) = tokio::join!(person(), person(), person());
+    assert!(one.is_ok() && two.is_ok() && three.is_ok());
     wire.go_dark();
-    let in_time = Duration::from_secs(7);
+    // No connection ever says that it is dead: only deadlines end the wait.
+    let in_time = LONG;
     let refresh = world.store.apply(Change::MoveFamily(world.refresh(1, 0, connection, as_of)));
     let (changed, refreshed, read, tail) = tokio::join!(
         timeout(in_time, world.store.apply(seed(1))),
@@ -185,17 +247,20 @@ async fn r_06_a_silent_network_is_an_error_in_time_and_costs_nothing_afterwards(
     assert!(changed.expect("in time").is_err() && refreshed.expect("in time").is_err());
     assert!(read.expect("in time").is_err() && tail.expect("in time").is_err());
     wire.come_back();
-    let back = async {
-        until("it is back", async || world.store.apply(seed(2)).await.is_ok()).await;
-        until("refreshes are back", async || {
-            // Unknown is not undone: whichever of the two generations stands can be refreshed.
-            let generation = world.family(1, connection).await.expect("stands").generation;
-            let change = Change::MoveFamily(world.refresh(1, generation, connection, as_of));
-            matches!(world.store.apply(change).await, Ok(Outcome::Applied(_)))
-        })
-        .await;
-    };
-    timeout(Duration::from_secs(10), back).await.expect("within seconds");
+    // One of the kept connections was found silent; nobody waits for the others.
+    for _ in 0..4 {
+        person().await.expect("the first time");
+    }
+    until("it is back", async || world.store.apply(seed(2)).await.is_ok()).await;
+    until("refreshes are back", async || {
+        let ids = (family_id(1), connection, world.app, world.customer, world.user);
+        let Ok(standing) = world.store.standing(ids.0, ids.1, ids.2, ids.3, ids.4).await else { return false };
+        // Unknown is not undone: whichever of the two generations stands can be refreshed.
+        let generation = standing.family.expect("stands").generation;
+        let change = Change::MoveFamily(world.refresh(1, generation, connection, as_of));
+        matches!(world.store.apply(change).await, Ok(Outcome::Applied(_)))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -209,17 +274,20 @@ async fn bg_09_a_listener_that_the_network_forgot_listens_again() {
     timeout(LONG, two.news()).await.expect("begins to listen");
     one.applied(switch(false)).await;
     timeout(LONG, two.news()).await.expect("hears");
-    // Nobody closes anything: the connection is open, and silent for ever. The database gives up its own end.
+    // Nobody closes anything: the connection is open, and silent for ever. The database gives up its own end, that of TCP.
     wire.go_dark();
     let kill = format!(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-          WHERE datname = '{database}' AND (query LIKE 'LISTEN%' OR query LIKE 'NOTIFY%')"
+          WHERE datname = '{database}' AND client_addr IS NOT NULL AND query LIKE 'LISTEN%'"
     );
-    let killed = spawn_blocking(move || cluster().sql("postgres", &kill)).await.expect("no panic");
-    assert_eq!(killed, "2");
+    until("it listened", async || {
+        let kill = kill.clone();
+        spawn_blocking(move || cluster().sql("postgres", &kill)).await.expect("no panic") != "0"
+    })
+    .await;
     wire.come_back();
     // It has noticed by itself, and looks at once; from then on it hears.
     timeout(LONG, two.news()).await.expect("listens again");
     one.applied(switch(true)).await;
-    timeout(Duration::from_secs(1), two.news()).await.expect("hears again");
+    timeout(LONG, two.news()).await.expect("hears again");
 }

@@ -2,7 +2,6 @@
 //! is stopped, or the platform makes clear that going on is of no use. Killed at any point, the next run heals it.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +15,7 @@ use tokio::task::JoinSet;
 use super::Options;
 use crate::client::{TOKEN_ANSWER, Unreached};
 use crate::clock::random;
+use crate::lock::Lock;
 use crate::platform::Platform;
 use crate::reply::{self, TokenFailure, Tokens};
 use crate::show;
@@ -119,19 +119,13 @@ impl Run {
     }
 }
 
-/// One run at a time for a platform, across processes; the lock goes with the process, however that ends.
-fn take_lock(directory: &Path, platform: &str) -> Result<File, Refusal> {
-    let path = directory.join(format!("migrate-{platform}.lock"));
-    let failed = |error: std::io::Error| {
+/// One run at a time for a platform, across processes.
+fn take_lock(directory: &Path, platform: &str) -> Result<Lock, Refusal> {
+    let taken = Lock::alone(&directory.join(format!("migrate-{platform}.lock"))).map_err(|error| {
         tracing::error!(%error, "the lock of the migration cannot be taken");
         Reason::StoreFailed.refuse()
-    };
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Reason::CampaignRuns.refuse()),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
+    });
+    taken?.ok_or(Reason::CampaignRuns.refuse())
 }
 
 impl Inner {

@@ -8,7 +8,6 @@ mod connects;
 mod legacy;
 mod refreshes;
 
-use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +24,7 @@ pub(crate) use refreshes::{Ask, Claim};
 
 use crate::clock::{Entropy, random};
 use crate::keys::{MasterKeys, Place, is_open_to_others, private_file};
+use crate::lock::Lock;
 
 /// Each brings the file from one version to the next; the first makes version 1 of an empty one. Never changed once
 /// released: a new step is added.
@@ -63,7 +63,7 @@ pub(crate) struct Ground {
     entropy: Arc<dyn Entropy>,
     /// This process among those that share the file.
     holder: i64,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// A handle; cheap to clone.
@@ -77,7 +77,7 @@ impl Store {
     pub(crate) fn open(directory: &Path, keys: MasterKeys, entropy: Arc<dyn Entropy>) -> Result<Self, Vec<String>> {
         let path = directory.join("vault.db");
         let problem = |what: String| vec![format!("{}: {what}", path.display())];
-        let (lock, alone) = take_part(&directory.join("vault.lock")).map_err(|error| problem(error.to_string()))?;
+        let (lock, alone) = Lock::shared(&directory.join("vault.lock")).map_err(|error| problem(error.to_string()))?;
         if !path.exists() {
             private_file(&path).map_err(|error| problem(format!("cannot be made: {error}")))?;
         } else if is_open_to_others(&path) {
@@ -124,18 +124,6 @@ impl Ground {
         let text = std::str::from_utf8(&plain).map_err(|_| StoreError::Envelope)?;
         Ok(causeway_protocol::secret::Secret::new(text))
     }
-}
-
-/// Every process that has the file open holds the lock, shared. True: no other has.
-fn take_part(path: &Path) -> std::io::Result<(File, bool)> {
-    let file = File::options().create(true).truncate(false).write(true).open(path)?;
-    let alone = match file.try_lock() {
-        Ok(()) => true,
-        Err(TryLockError::WouldBlock) => false,
-        Err(TryLockError::Error(error)) => return Err(error),
-    };
-    file.lock_shared()?;
-    Ok((file, alone))
 }
 
 fn connect(path: &Path, alone: bool) -> rusqlite::Result<Db> {
