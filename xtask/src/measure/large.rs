@@ -85,7 +85,10 @@ pub(super) fn both<'h>(
     Ok((small, large))
 }
 
-/// Checks and refreshes of one round, the small store first in every other round.
+/// A run of exchanges is over in a tenth of a second: so many in turn say more than one.
+const ISSUE_TURNS: usize = 7;
+
+/// Checks, refreshes and exchanges of one round, the small store first in every other round.
 pub(super) fn compare(
     small: &Filled<'_>,
     large: &Filled<'_>,
@@ -121,10 +124,22 @@ pub(super) fn compare(
         book.push(&format!("growth_{name}_ratio"), rates[1] / rates[0].max(1e-9));
     }
     if wish.wants("growth_issue_ratio") {
-        let few = book.keep("growth_issue_small", &exchange(&small.rig, &small.server, round)?)?;
-        // The other rounds' codes are of other pairs: these two stores have used the same ones.
-        let many = book.keep("growth_issue_large", &exchange(&large.rig, &large.server, round)?)?;
-        book.push("growth_issue_ratio", many / few.max(1e-9));
+        let mut ratios = Vec::new();
+        for turn in 0..if wish.rounds > 1 { ISSUE_TURNS } else { 1 } {
+            let few = || exchange(&small.rig, &small.server, round);
+            // The other rounds' codes are of other pairs: these two stores have used the same ones.
+            let many = || exchange(&large.rig, &large.server, round);
+            let (few, many) = if turn.is_multiple_of(2) {
+                let few = few()?;
+                (few, many()?)
+            } else {
+                let many = many()?;
+                (few()?, many)
+            };
+            let few = book.keep("growth_issue_small", &few)?;
+            ratios.push(book.keep("growth_issue_large", &many)? / few.max(1e-9));
+        }
+        book.push("growth_issue_ratio", median(ratios));
     }
     Ok(())
 }
