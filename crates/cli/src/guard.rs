@@ -45,6 +45,7 @@ pub(crate) fn command() -> clap::Command {
             file("tls-key", "Its private key in PEM; others must not be able to read it."),
             flag("trusted-proxy", "CIDR", "Proxies in front: only theirs are forwarding headers and /guard/check.")
                 .action(ArgAction::Append),
+            flag("name", "NAME", "What the nodes' operators see it as (GET /admin/nodes). By default the machine's name."),
             flag("stale-limit", "SECONDS", "How long to go on judging while no node is heard; then 503. [default: 5]"),
             flag("stop-delay", "SECONDS", "How long to go on, not ready any more, once asked to stop. [default: 0]"),
             file("describe", "Write where it listens to this file (0600) once it does."),
@@ -73,6 +74,7 @@ pub(crate) fn options(mut found: ArgMatches) -> Options {
         tls_cert: found.remove_one("tls-cert"),
         tls_key: found.remove_one("tls-key"),
         trusted_proxies: many(&mut found, "trusted-proxy"),
+        name: found.remove_one("name"),
         stale_limit: found.remove_one("stale-limit"),
         stop_delay: found.remove_one("stop-delay"),
     };

@@ -7,7 +7,7 @@ mod lines;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
@@ -19,8 +19,10 @@ const QUEUE: usize = 8_192;
 /// After a batch the writer sleeps for this long, so that a busy server wakes it fifty times a second and not once a line.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long the end of the process waits for the last lines.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How often, and for how long, the end of the process looks for the last lines: a machine that stands still for a second uses
+/// up one of these looks, not all.
+const LOOKS: u32 = 10;
+const LOOK: Duration = Duration::from_millis(100);
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
@@ -99,6 +101,6 @@ fn write_all(messages: &Receiver<Message>) {
 pub(crate) fn settle() {
     let (asker, answer) = sync_channel(1);
     if WRITER.get().is_some_and(|writer| writer.try_send(Message::Settle(asker)).is_ok()) {
-        let _slow_reader = answer.recv_timeout(PATIENCE);
+        let _slow_reader = (0..LOOKS).any(|_| answer.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout));
     }
 }

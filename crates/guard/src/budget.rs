@@ -8,7 +8,7 @@ mod shares;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use causeway_protocol::profile::{Budget, BudgetKey};
 use causeway_protocol::time::Seconds;
@@ -16,7 +16,7 @@ use causeway_protocol::{AppId, CustomerId};
 
 use crate::sharded::Sharded;
 use part::Part;
-use shares::Peers;
+use shares::{MAX_PARTS, Peers};
 
 /// A profile has at most this many budgets (its reader says so).
 const MAX_BUDGETS: usize = 8;
@@ -35,8 +35,12 @@ pub(crate) struct Budgets {
     cells: Sharded<Key, Cell>,
     /// Of customers that the nodes count together.
     parts: Sharded<Key, Part>,
-    /// How many nodes there are, this one included.
+    /// How many nodes there are, this one included, and edges that count.
     nodes: AtomicU64,
+    /// The same without edges.
+    keepers: AtomicU64,
+    /// This is an edge.
+    is_edge: AtomicBool,
     peers: Mutex<Peers>,
 }
 
@@ -84,6 +88,8 @@ impl Budgets {
             cells: Sharded::new(),
             parts: Sharded::new(),
             nodes: AtomicU64::new(1),
+            keepers: AtomicU64::new(1),
+            is_edge: AtomicBool::new(false),
             peers: Mutex::default(),
         }
     }
@@ -99,11 +105,16 @@ impl Budgets {
         };
         let now = monotonic_nanos;
         let mut cells = self.cells.of(customer.0);
-        let nodes = self.nodes.load(Ordering::Relaxed);
-        if nodes > 1
-            && let Some(part) = self.parts.of(customer.0).get_mut(&key)
-        {
-            return part.take(&self.rules, nodes, now);
+        let mut nodes = self.nodes.load(Ordering::Relaxed);
+        if nodes > 1 {
+            let mut parts = self.parts.of(customer.0);
+            if let Some(part) = parts.get_mut(&key) {
+                return part.take(&self.rules, nodes, now);
+            }
+            // Nobody will be told of it: then edges take no more than half here as well.
+            if parts.len() >= MAX_PARTS {
+                nodes = nodes.min(2 * self.keepers.load(Ordering::Relaxed));
+            }
         }
         let mut next = cells.get(&key).copied().unwrap_or_default();
         let mut wait = 0;

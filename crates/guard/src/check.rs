@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 
 use causeway_protocol::client_credentials;
-use causeway_protocol::cluster::{Share, Used};
+use causeway_protocol::cluster::{NodeId, Share, Used};
 use causeway_protocol::profile::{ApiRules, Profile, SitePlace};
 use causeway_protocol::seal::{OpenAccess, SealError, sha256};
 use causeway_protocol::taken_back::{PERMITTED_SKEW, Verdict};
@@ -125,10 +125,26 @@ impl Guard {
         self.budgets.take_in(shares, monotonic_nanos);
     }
 
+    /// The same at an edge, where there is one share at most: what its node said that everybody else used, and how many nodes and
+    /// edges that node knows of.
+    pub fn take_in_at_edge(&self, shares: &[Share], nodes: u64, monotonic_nanos: u64) {
+        self.budgets.take_in_at_edge(shares, nodes, monotonic_nanos);
+    }
+
+    /// How many keep budgets together: the nodes that this one hears, itself and its edges.
+    pub fn nodes(&self) -> u64 {
+        self.budgets.nodes()
+    }
+
     /// Takes in what an edge of this node used, and answers what everybody else used: the edge takes that in as this node's
     /// share.
     pub fn relay_share(&self, edge: &Share, monotonic_nanos: u64) -> Vec<Used> {
         self.budgets.relay(edge, monotonic_nanos)
+    }
+
+    /// The answer alone, for an edge whose own use does not count here.
+    pub fn used_but(&self, edge: NodeId) -> Vec<Used> {
+        self.budgets.used_but(edge)
     }
 
     fn admit(

@@ -9,28 +9,52 @@ use causeway_protocol::{Change, ConnectionId, Position, UnixTime};
 use causeway_storage::Store;
 use causeway_vault::Vault;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
+use crate::cluster::beat;
 use crate::flows::{mini_app, session};
 use crate::http::listen::stopped;
 use crate::node::Node;
 use crate::shared::{Edge, Shared};
+use crate::shares;
 
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
-const FLUSH_EVERY: Duration = Duration::from_secs(2);
+/// How often a node does what it does without being asked. Whoever holds a node's clock may also say that nothing happens but
+/// what he calls himself; what an event asks for happens all the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm {
+    /// [`sweep`] and [`forget`].
+    pub sweep: Duration,
+    /// [`flush`], and asking a store that refused writes whether it takes them again.
+    pub flush: Duration,
+    /// Signs of life to other nodes ([`crate::cluster::beat`]).
+    pub beat: Duration,
+    /// What was used of budgets ([`crate::shares`]).
+    pub share: Duration,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { sweep: seconds(60), flush: seconds(2), beat: beat::EVERY, share: shares::EVERY }
+    }
+}
+
 /// Rows of each kind in one sweep: short, so that no request waits behind it.
 const SWEEP_ROWS: u32 = 1_000;
 
 /// Last uses in one write: each is a page, and a refresh may be waiting behind it.
 const FLUSH_ROWS: usize = 256;
 
+/// Ticks from now on; the first one comes after a whole period, since at the beginning nothing is to be done.
+pub(crate) fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 /// Runs the jobs until `stop` says true; flushes once more at the end.
-pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
-    let (mut sweeps, mut flushes) = (interval(SWEEP_EVERY), interval(FLUSH_EVERY));
-    sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first tick comes at once: nothing is to be done then.
-    sweeps.tick().await;
+pub async fn run(edge: Edge, rhythm: Rhythm, mut stop: watch::Receiver<bool>) {
+    let (mut sweeps, mut flushes) = (ticks(rhythm.sweep), ticks(rhythm.flush));
     loop {
         tokio::select! {
             _ = sweeps.tick() => {

@@ -41,7 +41,9 @@ impl Readable {
         if about.permissions().mode() & forbidden == 0 {
             return Ok(());
         }
-        Err(format!("others can read it: run `chmod {wanted}` on it, and replace what it holds if it may have been seen"))
+        Err(format!(
+            "others can read it: run `chmod {wanted}` on it, and replace what it holds if it may have been seen"
+        ))
     }
 }
 

@@ -78,6 +78,7 @@ pub struct Metrics {
     feed_head: Gauge,
     feed_age: Gauge<f64, AtomicU64>,
     nodes: Gauge,
+    edges: Gauge,
     clock_ahead: Gauge<f64, AtomicU64>,
     clocks_apart: Gauge,
     connections: Gauge<i64>,
@@ -100,6 +101,8 @@ pub struct Live {
     pub feed_age: f64,
     /// Living nodes, this one included.
     pub nodes: usize,
+    /// Guards at the edge that listen to this node.
+    pub edges: usize,
     /// By how many seconds this node's clock is ahead of the nodes' median.
     pub clock_ahead: f64,
     /// Living nodes whose clocks are further from it than is permitted.
@@ -129,6 +132,7 @@ impl Metrics {
             feed_head: Gauge::default(),
             feed_age: Gauge::default(),
             nodes: Gauge::default(),
+            edges: Gauge::default(),
             clock_ahead: Gauge::default(),
             clocks_apart: Gauge::default(),
             connections: Gauge::default(),
@@ -155,6 +159,7 @@ impl Metrics {
         let age = "How long ago this node knew everything that was taken back";
         registry.register("feed_age_seconds", age, self.feed_age.clone());
         registry.register("nodes", "Living nodes, this one included", self.nodes.clone());
+        registry.register("edges", "Guards at the edge that listen to this node", self.edges.clone());
         let ahead = "How far this node's clock is ahead of the nodes' median";
         registry.register("clock_ahead_seconds", ahead, self.clock_ahead.clone());
         registry.register("clocks_apart", "Living nodes with a wrong clock", self.clocks_apart.clone());
@@ -207,6 +212,7 @@ impl Metrics {
         self.feed_head.set(live.feed_head.try_into().unwrap_or(i64::MAX));
         self.feed_age.set(live.feed_age);
         self.nodes.set(live.nodes.try_into().unwrap_or(i64::MAX));
+        self.edges.set(live.edges.try_into().unwrap_or(i64::MAX));
         self.clock_ahead.set(live.clock_ahead);
         self.clocks_apart.set(live.clocks_apart.try_into().unwrap_or(i64::MAX));
         let mut out = String::new();

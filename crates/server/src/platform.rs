@@ -26,6 +26,7 @@ use crate::http::dispatch::{Hook, Site};
 use crate::http::faults::{Faults, Plan};
 use crate::http::listen::{Limits, Listener};
 use crate::http::tls::Tls;
+use crate::jobs::Rhythm;
 use crate::load_seed::{self, SeedFile};
 use crate::node::{Node, Origins};
 use crate::seed::{Legacy, Seed};
@@ -84,6 +85,7 @@ impl Platform {
         beat::send(&node).await.map_err(|error| one(error.to_string()))?;
         let seed = load(&node, settings.seeds, settings.redirect_uri).await?;
         tail::read(&node).await.map_err(|error| one(error.to_string()))?;
+        node.cluster.patience = settings.patience;
         let admin_address = open::addresses(admin.as_slice())?.pop();
         let admin_tls = tls.clone().filter(|_| settings.admin_tls);
         let authz_tls = tls.clone().filter(|_| settings.authz_tls);
@@ -118,6 +120,7 @@ impl Platform {
         let admin = admin.map(|socket| (socket, admin_tls));
         platform.serve(sockets, admin, (faults, settings.fault_seed), settings.limits, settings.hook);
         platform.serve_authz(authz, authz_tls, settings.authz_key, settings.limits);
+        platform.work(settings.rhythm);
         Ok(platform)
     }
 
@@ -142,10 +145,13 @@ impl Platform {
             let listener = Listener { socket, site, tls, limits };
             self.tasks.spawn(listener.run(self.stop.subscribe()));
         }
-        self.tasks.spawn(jobs::run(self.edge.clone(), self.stop.subscribe()));
+    }
+
+    fn work(&mut self, rhythm: Rhythm) {
+        self.tasks.spawn(jobs::run(self.edge.clone(), rhythm, self.stop.subscribe()));
         self.tasks.spawn(tail::run(self.edge.clone(), self.stop.subscribe()));
-        self.tasks.spawn(shares::run(self.edge.clone(), self.stop.subscribe()));
-        self.tasks.spawn(beat::run(self.edge.clone(), self.stop.subscribe()));
+        self.tasks.spawn(shares::run(self.edge.clone(), rhythm.share, self.stop.subscribe()));
+        self.tasks.spawn(beat::run(self.edge.clone(), rhythm.beat, self.stop.subscribe()));
         if let Some(vault) = self.edge.providers.clone() {
             self.tasks.spawn(jobs::renew(self.edge.clone(), vault, self.stop.subscribe()));
         }

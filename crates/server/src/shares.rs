@@ -12,9 +12,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::http::listen::stopped;
 use crate::shared::{Edge, Shared};
 
-const EVERY: Duration = Duration::from_millis(250);
-/// A store that does not answer by then is asked again at the next turn; until it does, every node goes on with its part.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// In service; see [`crate::jobs::Rhythm`].
+pub(crate) const EVERY: Duration = Duration::from_millis(250);
 
 /// What this node told so far.
 #[derive(Debug, Default)]
@@ -35,8 +34,8 @@ impl Shares {
 }
 
 /// Tells and hears until `stop` says true. Who takes leave takes its share along.
-pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
-    let mut ticks = interval(EVERY);
+pub async fn run(edge: Edge, every: Duration, mut stop: watch::Receiver<bool>) {
+    let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -65,7 +64,8 @@ pub async fn exchange(edge: &Shared) -> Stored<()> {
     let guard = &edge.api.guard;
     let own = Share { node: node.cluster.id, number, at_millis: node.clock.millis(), used: guard.used() };
     let late = |_| StoreError::Failed("what was used of budgets could not be told".to_owned());
-    let heard = timeout(PATIENCE, node.store.share(own)).await.map_err(late).and_then(|heard| heard);
+    // A store that does not answer by then is asked again at the next turn; until it does, every node goes on with its part.
+    let heard = timeout(node.cluster.patience, node.store.share(own)).await.map_err(late).and_then(|heard| heard);
     let was_failing = edge.shares.with(|told| std::mem::replace(&mut told.failing, heard.is_err()));
     match heard {
         Ok(others) => guard.take_in_shares(&others, node.clock.monotonic_nanos()),

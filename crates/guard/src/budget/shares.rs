@@ -15,8 +15,8 @@ use super::{Budgets, Cell, Key, SECOND};
 use crate::sharded::Sharded;
 
 /// Budgets that are kept together, a shard: sixteen of these are about 4 MB.
-const MAX_PARTS: usize = 512;
-/// No more nodes are heard.
+pub(super) const MAX_PARTS: usize = 512;
+/// No more nodes are heard, and of a node's own edges as many.
 const MAX_PEERS: usize = 256;
 /// About so long is between two tellings: assumed where it is not known.
 const USUAL: u64 = SECOND / 4;
@@ -27,11 +27,15 @@ const GONE: u64 = 2 * SECOND;
 #[derive(Default)]
 pub(super) struct Peers {
     known: HashMap<NodeId, Peer>,
+    /// At an edge: how many there are in all, as its node says.
+    told: u64,
     settled_at: Option<u64>,
     heard_at: Option<u64>,
 }
 
 struct Peer {
+    /// An edge of this node.
+    relayed: bool,
     number: u64,
     heard_at: u64,
     /// For so long it could have been heard, and was not.
@@ -69,6 +73,24 @@ impl Budgets {
     /// Takes in what every other node stands with. To be called regularly, also with nothing: that is how a node learns that
     /// the others are gone.
     pub(crate) fn take_in(&self, shares: &[Share], now: u64) {
+        self.is_edge.store(false, Ordering::Relaxed);
+        self.hear(shares, now);
+    }
+
+    /// The same at an edge, where `shares` is the one of its node, which knows of so many nodes and edges: it keeps nothing back for
+    /// itself.
+    pub(crate) fn take_in_at_edge(&self, shares: &[Share], nodes: u64, now: u64) {
+        self.is_edge.store(true, Ordering::Relaxed);
+        self.peers().told = nodes;
+        self.hear(shares, now);
+    }
+
+    /// How many nodes there are, as far as this one knows, and its edges.
+    pub(crate) fn nodes(&self) -> u64 {
+        self.nodes.load(Ordering::Relaxed)
+    }
+
+    fn hear(&self, shares: &[Share], now: u64) {
         let mut peers = self.peers();
         let could_hear = now.saturating_sub(peers.heard_at.replace(now).unwrap_or(now)).min(2 * USUAL);
         let news: Vec<_> = shares.iter().filter_map(|share| self.absorb(&mut peers, share, false, now)).collect();
@@ -89,10 +111,16 @@ impl Budgets {
             peer.silent = 0;
         }
         self.settle(&mut peers, news.as_slice(), now);
+        drop(peers);
+        self.used_but(edge.node)
+    }
+
+    /// What everybody but this edge used, for it; at most [`Share::MOST`].
+    pub(crate) fn used_but(&self, edge: NodeId) -> Vec<Used> {
         let mut answer = Vec::new();
         for shard in 0..Sharded::<Key, Part>::PARTS {
             let parts = self.parts.at(shard);
-            answer.extend(parts.iter().map(|(key, part)| used(*key, part.but(edge.node))));
+            answer.extend(parts.iter().map(|(key, part)| used(*key, part.but(edge))));
         }
         answer.retain(|used| used.passed > 0 || used.refused > 0);
         answer.truncate(Share::MOST);
@@ -103,10 +131,15 @@ impl Budgets {
     pub(super) fn share(&self, key: Key, cell: &Cell, nodes: u64, now: u64) -> bool {
         let mut parts = self.parts.of(key.0.0);
         if parts.len() < MAX_PARTS {
-            parts.insert(key, Part::new(cell, &self.rules, nodes, now));
+            parts.insert(key, Part::new(cell, &self.rules, (nodes, self.keepers()), now));
             return true;
         }
         false
+    }
+
+    /// The nodes that share out evenly what edges cannot take; 0 at an edge.
+    fn keepers(&self) -> u64 {
+        if self.is_edge.load(Ordering::Relaxed) { 0 } else { self.keepers.load(Ordering::Relaxed) }
     }
 
     fn peers(&self) -> MutexGuard<'_, Peers> {
@@ -117,11 +150,11 @@ impl Budgets {
     fn absorb(&self, peers: &mut Peers, share: &Share, relayed: bool, now: u64) -> Option<(NodeId, u64)> {
         let told = || share.used.iter().take(Share::MOST).map(|used| (key(used), tally(used)));
         let Some(peer) = peers.known.get_mut(&share.node) else {
-            if peers.known.len() >= MAX_PEERS {
+            if peers.known.values().filter(|peer| peer.relayed == relayed).count() >= MAX_PEERS {
                 return None;
             }
             // What it used before anybody here listened is not known to be recent.
-            let peer = Peer { number: share.number, heard_at: now, silent: 0, told: told().collect() };
+            let peer = Peer { relayed, number: share.number, heard_at: now, silent: 0, told: told().collect() };
             peers.known.insert(share.node, peer);
             return Some((share.node, USUAL));
         };
@@ -148,12 +181,13 @@ impl Budgets {
         let mut cells = self.cells.of(key.0.0);
         let mut parts = self.parts.of(key.0.0);
         if !parts.contains_key(&key) {
-            if parts.len() >= MAX_PARTS {
+            // Edges may name customers that nobody is: there is always room for the nodes' own.
+            if parts.len() >= if of.1 { MAX_PARTS / 2 } else { MAX_PARTS } {
                 return;
             }
             let cell = cells.remove(&key).unwrap_or_default();
             let nodes = self.nodes.load(Ordering::Relaxed);
-            parts.insert(key, Part::new(&cell, &self.rules, nodes, now));
+            parts.insert(key, Part::new(&cell, &self.rules, (nodes, self.keepers()), now));
         }
         if let Some(part) = parts.get_mut(&key) {
             part.charge(of, more, span, &self.rules, now);
@@ -162,16 +196,19 @@ impl Budgets {
 
     /// Sets every part anew, and lets go of those that need not be kept together.
     fn settle(&self, peers: &mut Peers, news: &[(NodeId, u64)], now: u64) {
-        let nodes = peers.known.values().filter(|peer| peer.is_there()).count() as u64 + 1;
+        let there = |relayed| peers.known.values().filter(|peer| peer.relayed == relayed && peer.is_there()).count();
+        let keepers = 1 + there(false) as u64;
+        let nodes = (keepers + there(true) as u64).max(peers.told);
+        self.keepers.store(keepers, Ordering::Relaxed);
         let span = now.saturating_sub(peers.settled_at.replace(now).unwrap_or(now.saturating_sub(USUAL)));
         let alive = |node| peers.known.get(&node).is_some_and(Peer::is_there);
-        let hearing = Hearing { news, alive: &alive, span, nodes, now };
+        let hearing = Hearing { news, alive: &alive, span, nodes, keepers: self.keepers(), now };
         for shard in 0..Sharded::<Key, Part>::PARTS {
             let mut cells = self.cells.at(shard);
             self.parts.at(shard).retain(|key, part| {
                 let stays = part.settle(&hearing, &self.rules) && nodes > 1;
                 if !stays {
-                    cells.insert(*key, part.cell());
+                    cells.insert(*key, part.cell(&self.rules, now));
                 }
                 stays
             });

@@ -21,6 +21,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use causeway_protocol::access_keys::AccessKeys;
+use causeway_protocol::cluster::NodeId;
 use causeway_protocol::profile::Profile;
 use causeway_protocol::records::Customer;
 use causeway_protocol::refusal::WireError;
@@ -43,8 +44,26 @@ use telling::Telling;
 
 /// How long a guard goes on without having heard that nothing was taken back (TOKENS 6).
 pub const STALE_LIMIT: Duration = Duration::from_secs(5);
-/// How long a call waits for a key that it was sealed with, and that is not held yet.
-const KEY_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a guard waits for a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// For an answer.
+    pub answer: Duration,
+    /// A node that says nothing for so long is gone: it says that it lives four times a second.
+    pub silence: Duration,
+    /// So long a call waits for a key that it was sealed with, and that is not held yet.
+    pub key: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connect: seconds(1), answer: seconds(3), silence: seconds(2), key: seconds(1) }
+    }
+}
 
 /// What an edge is started with.
 pub struct Settings {
@@ -61,6 +80,10 @@ pub struct Settings {
     pub ca: Option<Vec<u8>>,
     /// See [`STALE_LIMIT`].
     pub stale_limit: Duration,
+    /// What the nodes' operators see this guard as: its machine, say. At most 64 characters of visible ASCII are shown.
+    pub name: String,
+    /// How long it waits for a node.
+    pub patience: Patience,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -75,6 +98,8 @@ impl Settings {
             key,
             ca: None,
             stale_limit: STALE_LIMIT,
+            name: String::new(),
+            patience: Patience::default(),
             clock: Arc::new(System),
         }
     }
@@ -95,9 +120,13 @@ impl Drop for Remote {
 
 /// What the stream's task and the checks share.
 struct Shared {
+    /// As nodes have one; what this guard tells a node counts while a stream is open there by this number.
+    id: NodeId,
+    name: String,
     platform: String,
     prefix: String,
     stale_limit: u64,
+    patience: Patience,
     held: Held,
     keys: RwLock<Arc<AccessKeys>>,
     nodes: Nodes,
@@ -115,24 +144,26 @@ impl Remote {
     /// # Errors
     /// One line for each setting that is not good.
     pub fn connect(settings: Settings) -> Result<Arc<Self>, Vec<String>> {
-        let Settings { platform, prefix, nodes, key, ca, stale_limit, clock } = settings;
+        let Settings { platform, prefix, nodes, key, ca, stale_limit, name, patience, clock } = settings;
         let held = Held::default();
         // Nothing is known yet, so nothing is fresh.
         held.heard(0, 0);
         let shared = Arc::new(Shared {
+            id: clock::name().ok_or_else(|| vec!["the machine gives no randomness".to_owned()])?,
+            name: name.chars().take(64).map(|c| if c.is_control() { '?' } else { c }).collect(),
             keys: RwLock::new(Arc::new(AccessKeys::none(&platform))),
-            nodes: Nodes::new(&nodes, &key, ca.as_deref())?,
+            nodes: Nodes::new(&nodes, &key, ca.as_deref(), patience)?,
             platform,
             prefix,
             stale_limit: u64::try_from(stale_limit.as_nanos()).unwrap_or(u64::MAX),
+            patience,
             held,
             clock,
             beats: watch::Sender::new(0),
             trouble: Mutex::default(),
         });
-        let telling = Telling::new(clock::name().ok_or_else(|| vec!["the machine gives no randomness".to_owned()])?);
         let stream = tokio::spawn(stream::run(Arc::clone(&shared))).abort_handle();
-        Ok(Arc::new(Self { shared, telling, stream }))
+        Ok(Arc::new(Self { shared, telling: Telling::default(), stream }))
     }
 
     /// Waits until a whole state is there, and a node said that it is alive.
@@ -170,7 +201,7 @@ impl Remote {
             return Some(self.keys());
         }
         // The first beat may have been on its way when the call came; the second was not.
-        tokio::time::timeout(KEY_WAIT, self.beats_after(beats + 1)).await.ok()?;
+        tokio::time::timeout(self.shared.patience.key, self.beats_after(beats + 1)).await.ok()?;
         let now = self.keys();
         now.is_replaced(&self.shared.prefix, token);
         Some(now)

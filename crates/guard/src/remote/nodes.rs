@@ -22,12 +22,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::Patience;
 use crate::held::Unavailable;
 
-/// For a connection, TLS included.
-const CONNECT: Duration = Duration::from_secs(1);
-/// For an answer.
-const ANSWER: Duration = Duration::from_secs(3);
 /// The largest answer that is not a stream: a customer with all its sites.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 /// Questions at once; more are refused, so that nobody makes this process hold thousands.
@@ -39,6 +36,8 @@ pub(super) struct Nodes {
     /// The one that the stream comes from, and that is asked first.
     current: AtomicUsize,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// How long an answer may take.
+    answer: Duration,
     key: HeaderValue,
     seats: Semaphore,
 }
@@ -55,7 +54,12 @@ pub(super) enum Repeat {
 impl Nodes {
     /// # Errors
     /// One line for each address or certificate that is not good.
-    pub(super) fn new(addresses: &[String], key: &Secret, ca: Option<&[u8]>) -> Result<Self, Vec<String>> {
+    pub(super) fn new(
+        addresses: &[String],
+        key: &Secret,
+        ca: Option<&[u8]>,
+        patience: Patience,
+    ) -> Result<Self, Vec<String>> {
         let mut problems: Vec<String> = addresses.iter().filter_map(|node| address(node).err()).collect();
         if addresses.is_empty() {
             problems.push("say where a node's admin listener is".to_owned());
@@ -64,12 +68,13 @@ impl Nodes {
             key.set_sensitive(true);
             key
         });
-        let client = client(ca);
+        let client = client(ca, patience.connect);
         match (key, client) {
             (Ok(key), Ok(client)) if problems.is_empty() => Ok(Self {
                 addresses: addresses.iter().map(|node| node.trim_end_matches('/').to_owned()).collect(),
                 current: AtomicUsize::new(0),
                 client,
+                answer: patience.answer,
                 key,
                 seats: Semaphore::new(QUESTIONS),
             }),
@@ -99,7 +104,8 @@ impl Nodes {
     /// Opens a stream from the current node. `Err` says why not, in words.
     pub(super) async fn open(&self, path: &str) -> Result<Response<Incoming>, String> {
         let request = self.request(self.current(), Method::GET, path, Bytes::new())?;
-        let answer = timeout(ANSWER, self.client.request(request)).await.map_err(|_| "no answer in time".to_owned())?;
+        let answer =
+            timeout(self.answer, self.client.request(request)).await.map_err(|_| "no answer in time".to_owned())?;
         let answer = answer.map_err(|error| with_cause(&error))?;
         match answer.status() {
             status if status.is_success() => Ok(answer),
@@ -123,8 +129,8 @@ impl Nodes {
         for at in 0..self.addresses.len() {
             let node = &self.addresses[(first + at) % self.addresses.len()];
             let request = self.request(node, method.clone(), path, body.clone()).map_err(|_| Unavailable)?;
-            match timeout(ANSWER, self.client.request(request)).await {
-                Ok(Ok(answer)) if answer.status().is_success() => return read(answer).await,
+            match timeout(self.answer, self.client.request(request)).await {
+                Ok(Ok(answer)) if answer.status().is_success() => return read(answer, self.answer).await,
                 Ok(Err(error)) if error.is_connect() => {}
                 _ if repeat == Repeat::Freely => {}
                 _ => return Err(Unavailable),
@@ -140,8 +146,8 @@ impl Nodes {
     }
 }
 
-async fn read<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T, Unavailable> {
-    let body = timeout(ANSWER, Limited::new(answer.into_body(), MAX_ANSWER).collect()).await;
+async fn read<T: DeserializeOwned>(answer: Response<Incoming>, patience: Duration) -> Result<T, Unavailable> {
+    let body = timeout(patience, Limited::new(answer.into_body(), MAX_ANSWER).collect()).await;
     let body = body.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?.to_bytes();
     serde_json::from_slice(&body).map_err(|_| Unavailable)
 }
@@ -174,7 +180,7 @@ fn address(node: &str) -> Result<(), String> {
     }
 }
 
-fn client(ca: Option<&[u8]>) -> Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>, String> {
+fn client(ca: Option<&[u8]>, connect: Duration) -> Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -188,7 +194,7 @@ fn client(ca: Option<&[u8]>) -> Result<Client<HttpsConnector<HttpConnector>, Ful
         },
     };
     let mut tcp = HttpConnector::new();
-    tcp.set_connect_timeout(Some(CONNECT));
+    tcp.set_connect_timeout(Some(connect));
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
     let config = config.with_no_client_auth();

@@ -10,14 +10,13 @@ use causeway_protocol::taken_back::TakenBack;
 use causeway_protocol::{Position, Scopes, Subject};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::{Instant, sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::Shared;
 use super::wire::{self, Line, MAX_LINE, VERSION};
 
-/// A node that says nothing for so long is gone: it says that it lives four times a second.
-const SILENCE: Duration = Duration::from_secs(2);
 /// Between two attempts, at first and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// A stream that lasted so long was a good one: the next attempt comes at once.
@@ -61,12 +60,14 @@ async fn listen(shared: &Shared, loaded: &mut bool) -> Result<(), Ended> {
     // Before the question leaves: whatever the node's clock says in its answer, it said it later than this.
     let asked_at = shared.clock.monotonic_nanos();
     let began = Instant::now();
-    let path = match *loaded {
-        true => format!("/edge/stream?after={}", shared.held.head().0),
-        false => "/edge/stream".to_owned(),
-    };
+    let name = utf8_percent_encode(&shared.name, NON_ALPHANUMERIC);
+    let mut path = format!("/edge/stream?edge={}&name={name}", shared.id.0);
+    if *loaded {
+        path.push_str(&format!("&after={}", shared.held.head().0));
+    }
     let answer = shared.nodes.open(&path).await?;
-    let mut lines = Lines { body: answer.into_body(), read: Zeroizing::new(Vec::new()), at: 0 };
+    let body = answer.into_body();
+    let mut lines = Lines { body, silence: shared.patience.silence, read: Zeroizing::new(Vec::new()), at: 0 };
     let Line::Hello { version, platform, at, whole } = lines.next().await? else {
         return Err("it does not begin as a stream does".to_owned());
     };
@@ -204,6 +205,7 @@ impl Session<'_> {
 /// The lines of a body as they come.
 struct Lines {
     body: Incoming,
+    silence: Duration,
     read: Zeroizing<Vec<u8>>,
     /// What stands before this was taken.
     at: usize,
@@ -225,7 +227,7 @@ impl Lines {
             self.read.drain(..self.at);
             self.at = 0;
             looked = self.read.len();
-            let frame = timeout(SILENCE, self.body.frame()).await.map_err(|_| "it fell silent".to_owned())?;
+            let frame = timeout(self.silence, self.body.frame()).await.map_err(|_| "it fell silent".to_owned())?;
             let frame = frame.ok_or_else(|| "it closed the stream".to_owned())?.map_err(|error| error.to_string())?;
             if let Some(data) = frame.data_ref() {
                 self.read.extend_from_slice(data);

@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use causeway_protocol::cluster::NodeId;
 use causeway_protocol::{ConnectionId, UnixTime};
 use http::Method;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Remote;
 use super::nodes::Repeat;
-use super::wire::{Heard, MAX_REPORT, Report, WireShare};
+use super::wire::{Heard, MAX_REPORT, Report, Standing, WireShare};
 use crate::authority::Authority as _;
 use crate::check::Guard;
 use crate::held::Unavailable;
@@ -26,9 +25,8 @@ const PRESENT: Duration = Duration::from_secs(1);
 const USES_EVERY: u32 = 8;
 
 /// What was told so far, and what is to be told.
+#[derive(Default)]
 pub(super) struct Telling {
-    /// As nodes have one.
-    id: NodeId,
     /// Held while a node is told, so that tellings follow each other.
     told: tokio::sync::Mutex<Told>,
     /// At most [`MAX_REPORT`]; what does not fit is a date on a page.
@@ -44,10 +42,6 @@ struct Told {
 }
 
 impl Telling {
-    pub(super) fn new(id: NodeId) -> Self {
-        Self { id, told: tokio::sync::Mutex::default(), used: Mutex::default() }
-    }
-
     pub(super) fn seen(&self, connection: ConnectionId, at: UnixTime) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.len() < MAX_REPORT || used.contains_key(&connection) {
@@ -62,15 +56,12 @@ impl Telling {
 }
 
 impl Remote {
-    /// Tells a node what this guard used of budgets, and takes in what everybody else used; nothing if that was done a
-    /// moment ago, or if there is nothing to tell and the node heard of us lately.
+    /// Tells a node what this guard used of budgets and where it stands, and takes in what everybody else used; nothing if that
+    /// was done a moment ago, or if there is nothing to tell and the node heard of us lately.
     ///
     /// # Errors
     /// No node heard it. Nothing is lost, since running sums are told; until then the guard goes on with its part.
     pub async fn tell_shares(&self, guard: &Guard) -> Result<(), Unavailable> {
-        if guard.api().budgets.is_empty() {
-            return Ok(());
-        }
         let telling = &self.telling;
         let mut told = telling.told.lock().await;
         let now = self.monotonic_nanos();
@@ -84,8 +75,12 @@ impl Remote {
         }
         told.at = Some(now);
         told.number += 1;
-        let share = Some(WireShare::new(telling.id, told.number, &used));
-        let heard = self.report(&Report { share, ..Report::default() }).await;
+        let id = self.shared.id;
+        let share = (!guard.api().budgets.is_empty()).then(|| WireShare::new(id, told.number, &used));
+        let held = self.held();
+        let fresh_for = held.fresh_for(now).map_or(u64::MAX, |nanos| nanos / 1_000_000);
+        let standing = Some(Standing { edge: id.0, position: held.head().0, fresh_for });
+        let heard = self.report(&Report { share, standing, ..Report::default() }).await;
         if told.failing != heard.is_err() {
             told.failing = heard.is_err();
             match told.failing {
@@ -96,8 +91,9 @@ impl Remote {
             }
         }
         // Of a node of an earlier version nothing is heard, and that is as if there were no other.
-        let others = heard?.share.and_then(|share| share.share(0));
-        guard.take_in_shares(others.as_slice(), self.monotonic_nanos());
+        let Heard { share, nodes } = heard?;
+        let others = share.and_then(|share| share.share(0));
+        guard.take_in_at_edge(others.as_slice(), nodes, self.monotonic_nanos());
         Ok(())
     }
 

@@ -172,6 +172,20 @@ pub struct Report {
     /// What this edge used of budgets that are kept together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<WireShare>,
+    /// Where this edge stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+}
+
+/// Where an edge stands, as it says itself: for people to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The number by which it opened its stream.
+    pub edge: i64,
+    /// Up to where it has read the feed.
+    pub position: i64,
+    /// For how long it would go on judging if it heard no more, in milliseconds.
+    pub fresh_for: u64,
 }
 
 /// The answer.
@@ -180,6 +194,9 @@ pub struct Heard {
     /// What everybody but this edge used, as the node's own share; where the edge told one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<WireShare>,
+    /// Among how many a budget is shared before anybody has heard of anybody's calls; 0: an earlier version, which says nothing.
+    #[serde(default)]
+    pub nodes: u64,
 }
 
 /// A [`Share`].

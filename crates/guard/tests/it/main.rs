@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod claims;
 mod fuzz;
 mod layer;
 mod rules;

@@ -311,7 +311,7 @@ fn an_edge_counts_through_its_node() {
         number += 1;
         let own = Share { node: NodeId(77), number, at_millis: 0, used: edge.used() };
         let used = nodes.guards[0].relay_share(&own, at);
-        edge.take_in_shares(&[Share { node: NodeId(0), number, at_millis: 0, used }], at);
+        edge.take_in_at_edge(&[Share { node: NodeId(0), number, at_millis: 0, used }], nodes.guards[0].nodes(), at);
     };
     let mut passed = [0; 3];
     for step in 0..6_000 {

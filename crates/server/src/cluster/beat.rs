@@ -8,31 +8,30 @@ use std::time::Duration;
 use causeway_protocol::cluster::Beat;
 use causeway_storage::{Store, StoreError, Stored};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use super::watch::{Clocks, Moment};
 use crate::http::listen::stopped;
+use crate::jobs;
 use crate::node::Node;
 use crate::platform::key_marks;
 use crate::shared::Edge;
 
-const EVERY: Duration = Duration::from_secs(Beat::EVERY.0 as u64);
-/// A beat that is not answered by then is given up; the next one says more.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// In service; see [`jobs::Rhythm`].
+pub(crate) const EVERY: Duration = Duration::from_secs(Beat::EVERY.0 as u64);
 
 /// Beats until `stop` says true, and takes leave.
-pub async fn run(edge: Edge, mut stop: watch::Receiver<bool>) {
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+pub async fn run(edge: Edge, every: Duration, mut stop: watch::Receiver<bool>) {
     // The first beat was sent before anything was served.
-    ticks.tick().await;
+    let mut ticks = jobs::ticks(every);
     loop {
         tokio::select! {
             _ = ticks.tick() => drop(send(&edge.node).await),
             () = stopped(&mut stop) => break,
         }
     }
-    let _or_the_others_find_out = timeout(PATIENCE, edge.node.store.leave(edge.node.cluster.id)).await;
+    let _or_the_others_find_out =
+        timeout(edge.node.cluster.patience, edge.node.store.leave(edge.node.cluster.id)).await;
 }
 
 /// One sign of life, and what the others said.
@@ -50,7 +49,7 @@ pub async fn send(node: &Node) -> Stored<()> {
         keys: good.iter().copied().take(64).collect(),
     };
     let late = |_| StoreError::Failed("the sign of life was not answered".to_owned());
-    let beats = timeout(PATIENCE, node.store.beat(beat)).await.map_err(late)??;
+    let beats = timeout(cluster.patience, node.store.beat(beat)).await.map_err(late)??;
     let now = Moment { monotonic: node.clock.monotonic_nanos(), millis: node.clock.millis() };
     let (before, after, nodes, keys) = {
         let mut watch = cluster.watch();

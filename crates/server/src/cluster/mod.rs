@@ -20,6 +20,12 @@ use watch::Watch;
 /// How long what was read of the feed counts, unless the operator says otherwise (TOKENS 6 `stale_limit`).
 pub const STALE_LIMIT: Duration = Duration::from_secs(5);
 
+/// In service, a question about the feed, the other nodes or their budgets is given up after this: the next one says more.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Before anything is served nobody waits for it, and giving up means that the node does not start. Everything anew takes longer
+/// too.
+pub(crate) const BOOT_PATIENCE: Duration = Duration::from_secs(60);
+
 /// See the module.
 #[derive(Debug)]
 pub struct Cluster {
@@ -27,6 +33,8 @@ pub struct Cluster {
     pub id: NodeId,
     /// How long what was read of the feed counts.
     pub stale_limit: Duration,
+    /// How long the store may take to answer what nobody asked for: [`BOOT_PATIENCE`] until the node serves.
+    pub patience: Duration,
     /// One reads the feed at a time: what is read again because of it is then never older than what is held.
     reading: tokio::sync::Mutex<()>,
     /// What entries that were taken in made stale, and was not read again yet.
@@ -52,6 +60,7 @@ impl Cluster {
         Self {
             id,
             stale_limit: STALE_LIMIT,
+            patience: BOOT_PATIENCE,
             reading: tokio::sync::Mutex::new(()),
             debts: Mutex::default(),
             head: AtomicI64::new(0),

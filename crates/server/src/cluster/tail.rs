@@ -12,16 +12,13 @@ use causeway_storage::{Boot, Store, StoreError, Stored, Tail};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::BOOT_PATIENCE;
 use crate::http::listen::stopped;
 use crate::node::Node;
 use crate::shared::Edge;
 
 /// Without news, the feed is read so often: the promise is 250 ms, and reading takes a while.
 const EVERY: Duration = Duration::from_millis(200);
-/// A question to a store that does not answer is given up after this.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Everything anew takes longer.
-const BOOT_PATIENCE: Duration = Duration::from_secs(60);
 /// So many entries at once.
 const PIECE: u32 = 500;
 
@@ -79,7 +76,7 @@ pub(crate) async fn take_in(node: &Node, applied: &Applied) -> Stored<()> {
 async fn to_head(node: &Node) -> Stored<()> {
     loop {
         let (asked_at, from) = (node.clock.monotonic_nanos(), node.held.head());
-        let Tail { entries, head } = ask(PATIENCE, node.store.tail(from, PIECE)).await?;
+        let Tail { entries, head } = ask(node.cluster.patience, node.store.tail(from, PIECE)).await?;
         node.cluster.head.store(head.0, Ordering::Release);
         if head < from {
             return Err(stands_behind(node, head));
@@ -134,7 +131,7 @@ fn absorb(node: &Node, entries: &[FeedEntry]) -> Result<(), Gap> {
 async fn pay(node: &Node) -> Stored<()> {
     let debts = node.cluster.debts().clone();
     for id in debts.apps.iter().collect::<BTreeSet<_>>() {
-        let Some(app) = ask(PATIENCE, node.store.app(*id)).await? else { continue };
+        let Some(app) = ask(node.cluster.patience, node.store.app(*id)).await? else { continue };
         // Another node may have registered words since.
         let known = node.held.scopes().words().len();
         if app.scopes.numbers().any(|number| usize::from(number) >= known) {
@@ -143,7 +140,7 @@ async fn pay(node: &Node) -> Stored<()> {
         node.held.put_app(app);
     }
     for id in debts.api_keys.iter().collect::<BTreeSet<_>>() {
-        let key = ask(PATIENCE, node.store.api_key_by_id(*id)).await?;
+        let key = ask(node.cluster.patience, node.store.api_key_by_id(*id)).await?;
         key.into_iter().for_each(|key| node.held.put_api_key(key));
     }
     if !debts.audiences.is_empty() {

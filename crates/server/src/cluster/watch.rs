@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use causeway_protocol::Position;
 use causeway_protocol::cluster::{Beat, NodeId};
 use causeway_protocol::taken_back::PERMITTED_SKEW;
 
@@ -25,6 +26,22 @@ struct Seen {
     /// How far its wall clock is ahead of ours, in milliseconds: the least that explains what was seen. `None`: not known yet.
     ahead: Option<i64>,
     keys: Vec<u16>,
+    position: Position,
+}
+
+/// Another node, for people to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Which.
+    pub node: NodeId,
+    /// Whether it counts as living.
+    pub living: bool,
+    /// How far it had read the feed.
+    pub position: Position,
+    /// How far its clock is ahead of ours, in milliseconds: the least that explains what was seen.
+    pub ahead: Option<i64>,
+    /// Since its sign of life changed, in nanoseconds.
+    pub silent: u64,
 }
 
 /// See the module.
@@ -77,7 +94,8 @@ impl Watch {
             let after = known.and(self.asked_at).map(|asked| now.monotonic.saturating_sub(asked) / 1_000_000);
             let ahead = least_ahead(beat.at_millis as i64 - now.millis as i64, after.map(|age| age as i64));
             let keys = beat.keys.clone();
-            self.seen.insert(beat.node, Seen { count: beat.count, changed_at: now.monotonic, ahead, keys });
+            let (count, position) = (beat.count, beat.position);
+            self.seen.insert(beat.node, Seen { count, changed_at: now.monotonic, ahead, keys, position });
         }
         self.asked_at = Some(asked_at);
     }
@@ -89,6 +107,15 @@ impl Watch {
     /// How many nodes live, this one included.
     pub fn nodes(&self, monotonic: u64) -> usize {
         1 + self.living(monotonic).count()
+    }
+
+    /// The other nodes, living and just gone.
+    pub fn others(&self, monotonic: u64) -> Vec<Other> {
+        let one = |(node, seen): (&NodeId, &Seen)| {
+            let silent = monotonic.saturating_sub(seen.changed_at);
+            Other { node: *node, living: silent <= GONE, position: seen.position, ahead: seen.ahead, silent }
+        };
+        self.seen.iter().map(one).collect()
     }
 
     /// Whether another node goes by this id, living or just gone.
@@ -132,8 +159,6 @@ fn least_ahead(difference: i64, age: Option<i64>) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use causeway_protocol::Position;
-
     use super::*;
 
     const SECOND: u64 = 1_000_000_000;

@@ -11,7 +11,7 @@ use causeway_guard::remote::wire::{
     Heard, Judged, MAX_REPORT, Report, Signed, Verdict, WireCustomer, WireShare, scopes,
 };
 use causeway_guard::{Credential, Identified};
-use causeway_protocol::cluster::Share;
+use causeway_protocol::cluster::{NodeId, Share};
 use causeway_protocol::legacy::LegacyUse;
 use causeway_protocol::params::Params;
 use causeway_protocol::{Change, ConnectionId, ConsumerId, CustomerId, Position, Reason, Refusal, UnixTime};
@@ -21,9 +21,11 @@ use http::{Method, Request};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::seats::{self, Sitting};
 use super::stream;
 use crate::flows;
 use crate::http::front::{Front as _, SignedBy};
+use crate::http::headers::source;
 use crate::http::{admin, body, reply};
 use crate::node::refusal_of;
 use crate::shared::{Edge, Shared};
@@ -47,8 +49,9 @@ async fn answer(edge: &Edge, parts: &Parts, body: Body) -> Result<Response, Refu
     let path = parts.uri.path().strip_prefix("/edge/").unwrap_or_default();
     match (&parts.method, path) {
         (&Method::GET, "stream") => {
-            let seat = edge.edges.seat().ok_or_else(|| Reason::EdgesTooMany.refuse())?;
-            Ok(reply::stream(stream::begin(edge.clone(), after(parts)?, seat)))
+            let (after, sitting) = listener(edge, parts)?;
+            let seat = edge.edges.seats.seat(sitting).ok_or_else(|| Reason::EdgesTooMany.refuse())?;
+            Ok(reply::stream(stream::begin(edge.clone(), after, seat)))
         }
         (&Method::GET, path) if path.starts_with("customers/") => {
             let id = path["customers/".len()..].parse().map_err(|_| Reason::NoSuchPage.refuse())?;
@@ -61,11 +64,23 @@ async fn answer(edge: &Edge, parts: &Parts, body: Body) -> Result<Response, Refu
     }
 }
 
-/// Where the edge stands.
-fn after(parts: &Parts) -> Result<Option<Position>, Refusal> {
+/// Where the edge stands, and who it says it is; an earlier version says only the former.
+fn listener(edge: &Shared, parts: &Parts) -> Result<(Option<Position>, Sitting), Refusal> {
     let query = Params::form(parts.uri.query().unwrap_or_default().as_bytes())?;
-    let Some(text) = query.get("after")? else { return Ok(None) };
-    text.parse().map(|position| Some(Position(position))).map_err(|_| Reason::ParameterMalformed.about("after"))
+    let number = |name: &'static str| match query.get(name)? {
+        Some(text) => text.parse::<i64>().map(Some).map_err(|_| Reason::ParameterMalformed.about(name)),
+        None => Ok(None),
+    };
+    let after = number("after")?.map(Position);
+    let sitting = Sitting {
+        edge: number("edge")?.map(NodeId),
+        name: seats::shown(query.get("name")?.unwrap_or_default()),
+        address: source(parts).0,
+        since: edge.node.now(),
+        sent: after.unwrap_or(Position::ZERO),
+        said: None,
+    };
+    Ok((after, sitting))
 }
 
 async fn read<T: DeserializeOwned>(parts: &Parts, body: Body) -> Result<T, Refusal> {
@@ -109,10 +124,10 @@ fn good(by: SignedBy) -> Judged {
 /// The longest name of a route that is counted.
 const MAX_ROUTE: usize = 256;
 
-/// What happened at an edge. It can say when something was used, no later than now, and how much of budgets, and nothing
-/// else. A report that is not good is refused whole.
+/// What happened at an edge. It can say when something was used, no later than now, how much of budgets, and where it stands, and
+/// nothing else. What it used of budgets counts while its own stream is open here, and not before or after. A report that is not good is refused whole.
 async fn take(edge: &Shared, report: Report) -> Result<Heard, Refusal> {
-    let Report { used, signed, share } = report;
+    let Report { used, signed, share, standing } = report;
     let malformed = |what: &str| Reason::AdminBodyMalformed.about(what);
     if used.len() > MAX_REPORT {
         return Err(malformed("used"));
@@ -130,6 +145,9 @@ async fn take(edge: &Shared, report: Report) -> Result<Heard, Refusal> {
     let share = share.map(|share| share.share(node.clock.millis()).filter(edges_own));
     let share = share.map(|share| share.ok_or_else(|| malformed("share"))).transpose()?;
 
+    if let Some(standing) = standing {
+        edge.edges.seats.stands(standing, node.clock.monotonic_nanos());
+    }
     for (connection, at) in used {
         edge.last_used.seen(ConnectionId(connection), UnixTime(at).min(now));
     }
@@ -145,8 +163,12 @@ async fn take(edge: &Shared, report: Report) -> Result<Heard, Refusal> {
         node.apply(Change::RecordLegacy(signed)).await?;
     }
     let answer = |share: Share| {
-        let used = edge.api.guard.relay_share(&share, node.clock.monotonic_nanos());
+        let guard = &edge.api.guard;
+        let used = match edge.edges.seats.is_open(share.node) {
+            true => guard.relay_share(&share, node.clock.monotonic_nanos()),
+            false => guard.used_but(share.node),
+        };
         WireShare::new(own, share.number, &used)
     };
-    Ok(Heard { share: share.map(answer) })
+    Ok(Heard { share: share.map(answer), nodes: edge.api.guard.nodes() })
 }

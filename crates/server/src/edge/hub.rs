@@ -9,12 +9,11 @@ use causeway_guard::remote::wire::{Line, MAX_BATCH, WireApiKey, WireApp};
 use causeway_protocol::records::FeedEntry;
 use causeway_protocol::{ApiKeyId, AppId, Position, SubjectKind};
 use causeway_storage::{Store, Stored, Tail};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
+use super::seats::Seats;
 use crate::node::Node;
 
-/// So many edges at once.
-pub const MAX_EDGES: usize = 256;
 /// So many pieces are kept; whoever is further behind reads the store.
 const MAX_PIECES: usize = 64;
 
@@ -23,7 +22,8 @@ pub struct Hub {
     bell: watch::Sender<()>,
     pieces: Mutex<VecDeque<Arc<Piece>>>,
     reading: tokio::sync::Mutex<()>,
-    seats: Arc<Semaphore>,
+    /// Who listens.
+    pub seats: Arc<Seats>,
 }
 
 impl Default for Hub {
@@ -32,7 +32,7 @@ impl Default for Hub {
             bell: watch::Sender::new(()),
             pieces: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
-            seats: Arc::new(Semaphore::new(MAX_EDGES)),
+            seats: Arc::default(),
         }
     }
 }
@@ -58,16 +58,6 @@ impl Hub {
     /// Hears the bell.
     pub(super) fn listen(&self) -> watch::Receiver<()> {
         self.bell.subscribe()
-    }
-
-    /// A place for one more edge, if there is one.
-    pub(super) fn seat(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.seats).try_acquire_owned().ok()
-    }
-
-    /// How many edges listen.
-    pub fn edges(&self) -> usize {
-        MAX_EDGES - self.seats.available_permits()
     }
 
     /// What follows a position: from memory, else from the store. `Ok(None)`: it has left the feed, a whole state is

@@ -61,7 +61,7 @@ impl Outpost {
         wire::Report {
             used: used.map(|(connection, at)| (connection.0, at.0)).collect(),
             signed: signed.map(|one| (one.consumer.0, one.day, one.route, one.calls, one.last_at.0)).collect(),
-            share: None,
+            ..wire::Report::default()
         }
     }
 

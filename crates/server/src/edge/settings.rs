@@ -49,6 +49,8 @@ pub struct Said {
     pub tls_key: Option<PathBuf>,
     /// CIDR blocks.
     pub trusted_proxies: Vec<String>,
+    /// As the nodes' operators see it.
+    pub name: Option<String>,
     /// Seconds.
     pub stale_limit: Option<String>,
     /// Seconds.
@@ -105,10 +107,16 @@ pub fn resolve(said: &Said) -> Result<Settings, Vec<String>> {
         return Err(problems);
     }
     let mut settings = Settings::new(profile, said.nodes.clone(), key, behind);
+    settings.name = said.name.clone().unwrap_or_else(machine);
     settings.stale_limit = stale_limit.unwrap_or(settings.stale_limit);
     settings.stop_delay = stop_delay.unwrap_or_default();
     settings.authz_tls = tls.is_some() && public(authz_listen);
     Ok(Settings { node_ca: ca, listen, api_url, admin_listen, authz_listen, authz_key, tls, proxies, ..settings })
+}
+
+/// The machine's name, where the system says one.
+fn machine() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 fn told<T>(problems: &mut Vec<String>, found: Vec<String>) -> Option<T> {

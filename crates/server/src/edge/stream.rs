@@ -10,9 +10,10 @@ use causeway_guard::remote::wire::{Line, MAX_BATCH, VERSION, WireApiKey, WireApp
 use causeway_protocol::seal::KeyRing;
 use causeway_protocol::{AudienceId, Position, Scopes};
 use causeway_storage::Store;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use super::seats::Seat;
 use crate::shared::Edge;
 
 /// Without news, a sign of life so often.
@@ -26,11 +27,10 @@ const WAITING: usize = 16;
 struct End;
 
 /// Begins a stream for an edge that stands at `after`, or nowhere.
-pub(super) fn begin(edge: Edge, after: Option<Position>, seat: OwnedSemaphorePermit) -> Body {
+pub(super) fn begin(edge: Edge, after: Option<Position>, seat: Seat) -> Body {
     let (out, lines) = mpsc::channel::<Bytes>(WAITING);
     tokio::spawn(async move {
-        let _seat = seat;
-        let _the_edge_comes_again = Stream { edge, out, ring: None, scopes: None }.run(after).await;
+        let _the_edge_comes_again = Stream { edge, out, seat, ring: None, scopes: None }.run(after).await;
     });
     let next = |mut lines: mpsc::Receiver<Bytes>| async move {
         lines.recv().await.map(|bytes| (Ok::<_, std::convert::Infallible>(bytes), lines))
@@ -41,6 +41,7 @@ pub(super) fn begin(edge: Edge, after: Option<Position>, seat: OwnedSemaphorePer
 struct Stream {
     edge: Edge,
     out: mpsc::Sender<Bytes>,
+    seat: Seat,
     /// What was sent last.
     ring: Option<Arc<KeyRing>>,
     scopes: Option<Arc<Scopes>>,
@@ -129,6 +130,7 @@ impl Stream {
         }
         let fresh_for = if reached { fresh_for.map(|nanos| nanos / 1_000_000) } else { Some(0) };
         self.say(&Line::Beat { at, head: position.0, fresh_for, forgotten }).await?;
+        self.seat.sent(position);
         Ok(position)
     }
 

@@ -11,11 +11,12 @@ use causeway_protocol::secret::Secret;
 use causeway_storage::Engine;
 
 use crate::clock::{Clock, Entropy, System};
-use crate::cluster::STALE_LIMIT;
+use crate::cluster::{PATIENCE, STALE_LIMIT};
 use crate::http::dispatch::Hook;
 use crate::http::faults::Plan;
 use crate::http::listen::Limits;
 use crate::http::tls::TlsFiles;
+use crate::jobs::Rhythm;
 use crate::load_seed::SeedFile;
 use crate::seed::Legacy;
 use crate::trust::TrustedProxies;
@@ -97,8 +98,12 @@ pub struct Settings {
     pub providers: Vec<causeway_vault::Platform>,
     /// How long calls are checked without a word from the store (TOKENS 6).
     pub stale_limit: Duration,
+    /// How long the store may take to answer what no request asked for.
+    pub patience: Duration,
     /// How long it goes on as before once it is asked to stop, not ready any more.
     pub stop_delay: Duration,
+    /// How often happens what nobody asks for.
+    pub rhythm: Rhythm,
     /// Faults on purpose.
     pub faults: Plan,
     /// Makes their chances repeatable.
@@ -142,7 +147,9 @@ impl Settings {
             redirect_uri: None,
             providers: Vec::new(),
             stale_limit: STALE_LIMIT,
+            patience: PATIENCE,
             stop_delay: Duration::ZERO,
+            rhythm: Rhythm::default(),
             faults: Plan::default(),
             fault_seed: 0,
             limits: Limits::default(),

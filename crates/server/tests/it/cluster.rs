@@ -19,8 +19,8 @@ use causeway_server::platform::KeysAt;
 use causeway_testkit::actors::{ACME, Pair, Partner};
 use causeway_testkit::clock::NOON;
 use causeway_testkit::platform::TempDir;
-use causeway_testkit::world::{ALBA_KEY, CAL, OLIVIA, PRIYA};
-use causeway_testkit::{Builder, Call, Clock, Common, Platform};
+use causeway_testkit::world::{ALBA_KEY, CAL, OLIVIA, PRIYA, TEXT as WORLD};
+use causeway_testkit::{Builder, Call, Clock, Common, Platform, until};
 
 const LIST: &str = "/api/integrations/zapier/listBookings";
 
@@ -55,15 +55,16 @@ async fn metric(platform: &Platform, name: &str) -> f64 {
     line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
 }
 
+/// A real database may be late.
 async fn read(platform: &Platform) {
-    tail::read(&platform.edge.node).await.expect("the store answers");
+    until("the store answers", async || tail::read(&platform.edge.node).await.is_ok()).await;
 }
 
 async fn beats(nodes: &[&Platform], rounds: usize) {
     for _ in 0..rounds {
         for node in nodes {
             node.clock.advance(Seconds(1));
-            beat::send(&node.edge.node).await.expect("the store answers");
+            until("the store answers", async || beat::send(&node.edge.node).await.is_ok()).await;
         }
     }
 }
@@ -187,6 +188,29 @@ async fn r_05_r_09_a_node_that_is_cut_off_serves_until_the_limit_and_comes_back_
     assert_eq!(ready(b).await, (200, 0));
     assert!(metric(b, "causeway_feed_age_seconds").await < 1.0);
     assert_eq!(metric(b, "causeway_feed_head").await, metric(b, "causeway_feed_position").await);
+}
+
+/// Takes the one thread on which the store is read, again and again, for longer than the node has patience.
+fn hold_up(reads: tokio::runtime::Handle) {
+    let next = reads.clone();
+    reads.spawn_blocking(move || {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        hold_up(next);
+    });
+}
+
+#[test]
+fn r_05_a_slow_store_does_not_keep_a_node_from_starting() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        hold_up(tokio::runtime::Handle::current());
+        let hurried =
+            |settings: &mut causeway_server::platform::Settings| settings.patience = std::time::Duration::ZERO;
+        // Another text than everybody's: this seed is loaded here, with all that is read again because of it.
+        let platform = Builder::new().seed(&format!("{WORLD}\n")).tune(hurried).start().await;
+        assert!(platform.edge.node.held.apps().len() > 1, "all of the seed is held");
+        until("in service a late answer is given up", async || tail::read(&platform.edge.node).await.is_err()).await;
+    });
 }
 
 #[tokio::test]
@@ -411,11 +435,7 @@ async fn bg_09_without_news_the_feed_is_asked() {
         assert_eq!(sites(b, &access).await.0, 200);
         a.cut("acme", customer).await;
         // Nobody calls the tailer here: it runs, as it would in service.
-        for _ in 0..20_000 {
-            if !ACME.is_active(b, &access).await {
-                break;
-            }
-        }
+        until("it is known", async || !ACME.is_active(b, &access).await).await;
         assert_eq!(sites(b, &access).await, (401, 601), "silent: {silent}");
     }
 }

@@ -10,7 +10,7 @@ use causeway_protocol::time::Seconds;
 use causeway_testkit::actors::{ACME, EVERYTHING};
 use causeway_testkit::platform::Builder;
 use causeway_testkit::world::{ALBA_KEY, CAL, OLIVIA, PRIYA};
-use causeway_testkit::{Call, Platform};
+use causeway_testkit::{Call, Platform, until};
 
 use crate::authz;
 use crate::oauth1::world as signers;
@@ -294,7 +294,7 @@ async fn an_edge_with_a_wrong_key_hears_nothing() {
         let reply = Call::get(path).bearer(EDGE_KEY).send(platform.admin_address()).await;
         assert_eq!(reply.status, status, "{path}");
     }
-    let unheard = Edge::with_key(&platform, "wrong-edge-key-0123456789").await;
+    let unheard = Edge::in_vain(platform.profile().clone(), "wrong-edge-key-0123456789", &platform).await;
     let token = ACME.connect(&platform, OLIVIA).await.access;
     let reply = unheard.get(&token, LEADS).await;
     assert_eq!((reply.status, reply.refusal()), (503, 803), "it has no key, and knows that it has none");
@@ -310,9 +310,7 @@ async fn last_uses_at_the_edge_reach_the_store() {
     // The node writes a first use at once, and does so by itself.
     let used =
         async || platform.at_admin(Call::get("/admin/connections")).await.json()["connections"][0]["last_used"].clone();
-    while used().await.is_null() {
-        tokio::task::yield_now().await;
-    }
+    until("it is written", async || !used().await.is_null()).await;
     assert_eq!(used().await, platform.clock.now().0);
 }
 
@@ -321,7 +319,7 @@ async fn an_edge_of_another_platform_hears_nothing() {
     let platform = platform().await;
     let mut profile = platform.profile().clone();
     profile.key = "elsewhere".to_owned();
-    let edge = Edge::start(profile, format!("http://{}", platform.admin_address()), EDGE_KEY, &platform).await;
+    let edge = Edge::in_vain(profile, EDGE_KEY, &platform).await;
     let token = ACME.connect(&platform, OLIVIA).await.access;
     assert_eq!(edge.get(&token, LEADS).await.refusal(), 803);
 }

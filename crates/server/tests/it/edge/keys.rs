@@ -111,7 +111,7 @@ async fn a_key_that_an_edge_lost_is_replaced_and_nobody_connects_again() {
 async fn an_edge_that_has_not_heard_of_the_new_key_yet_knows_that_it_does_not_know() {
     let platform = builder().start().await;
     let door = super::world::Door::to(platform.admin_address()).await;
-    let edge = Edge::at_door(&platform, &door).await;
+    let edge = Edge::at_door_without_patience(&platform, &door).await;
     let pair = ACME.connect(&platform, OLIVIA).await;
     door.shut();
     assert_eq!(platform.at_admin(Call::post("/admin/audiences/0/key")).await.status, 200);

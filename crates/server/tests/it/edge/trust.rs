@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
+use causeway_guard::remote::Patience;
 use causeway_server::edge::process::{Process, Settings};
 use causeway_server::http::tls::TlsFiles;
 use causeway_testkit::platform::{Builder, TempDir};
-use causeway_testkit::{Call, Platform};
+use causeway_testkit::wait::in_the_end;
+use causeway_testkit::{Call, PATIENCE, Platform, until};
 
 use super::world::{EDGE_KEY, LEADS, node_key};
 
@@ -32,17 +34,15 @@ async fn listening(platform: &Platform, node: String, ca: Option<Vec<u8>>) -> Pr
     let upstream = "http://127.0.0.1:9".to_owned();
     let mut settings = Settings::new(platform.profile().clone(), vec![node], key, upstream);
     settings.node_ca = ca;
+    settings.patience = Patience { connect: PATIENCE, answer: PATIENCE, silence: PATIENCE, key: PATIENCE };
+    settings.stale_limit = PATIENCE;
     settings.api_url = Some(platform.api().to_owned());
     Process::start(settings).await.expect("the guard starts")
 }
 
 async fn trouble(edge: &Process) -> String {
-    loop {
-        if let Some(trouble) = edge.outpost().remote.trouble() {
-            return trouble;
-        }
-        tokio::task::yield_now().await;
-    }
+    until("it says why", async || edge.outpost().remote.trouble().is_some()).await;
+    edge.outpost().remote.trouble().unwrap_or_default()
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn c_10_an_edge_listens_to_a_node_that_its_own_ca_signed_and_to_no_other()
     let node = format!("https://{}", platform.admin_address());
 
     let edge = listening(&platform, node.clone(), Some(ours.clone())).await;
-    edge.outpost().remote.loaded().await;
+    in_the_end("it hears the node", edge.outpost().remote.loaded()).await;
     assert!(edge.outpost().remote.is_fresh());
     let host = platform.api().trim_start_matches("https://").to_owned();
     let judged = Call::get(LEADS).host(&host).bearer("x").send(edge.address()).await;

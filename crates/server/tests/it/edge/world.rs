@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use causeway_guard::remote::Patience;
 use causeway_protocol::Change;
 use causeway_protocol::profile::Profile;
 use causeway_protocol::records::Act;
@@ -12,7 +14,8 @@ use causeway_server::legacy_secrets::digest;
 use causeway_storage::Store;
 use causeway_testkit::clock::{Chance, Clock};
 use causeway_testkit::platform::Builder;
-use causeway_testkit::{Call, Platform, Response};
+use causeway_testkit::wait::in_the_end;
+use causeway_testkit::{Call, PATIENCE, Platform, Response, until};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -29,6 +32,9 @@ pub(crate) const LEADS: &str = "/v1/leads?site_id=2101";
 pub(crate) fn node_key(settings: &mut causeway_server::platform::Settings) {
     settings.edge_key = Some(Secret::new(EDGE_KEY));
 }
+
+/// For what will not come.
+const NO_PATIENCE: Duration = Duration::from_millis(20);
 
 /// A node that takes edges; without budgets, since the test's clock stands.
 pub(crate) fn builder() -> Builder {
@@ -47,34 +53,44 @@ pub(crate) struct Edge {
 impl Edge {
     /// It has heard everything that this node knows.
     pub(crate) async fn of(platform: &Platform) -> Self {
-        let edge = Self::with_key(platform, EDGE_KEY).await;
-        edge.caught_up(platform).await;
-        edge
+        let node = format!("http://{}", platform.admin_address());
+        Self::hearing(platform, node, PATIENCE).await
     }
 
     /// The same, through a door.
     pub(crate) async fn at_door(platform: &Platform, door: &Door) -> Self {
-        let node = format!("http://{}", door.address);
-        let edge = Self::start(platform.profile().clone(), node, EDGE_KEY, platform).await;
+        Self::hearing(platform, format!("http://{}", door.address), PATIENCE).await
+    }
+
+    /// The same, and a call with a key that it lacks is not kept waiting: none will come.
+    pub(crate) async fn at_door_without_patience(platform: &Platform, door: &Door) -> Self {
+        Self::hearing(platform, format!("http://{}", door.address), NO_PATIENCE).await
+    }
+
+    async fn hearing(platform: &Platform, node: String, patience: Duration) -> Self {
+        let edge = Self::waiting(platform.profile().clone(), node, EDGE_KEY, platform, patience).await;
         edge.caught_up(platform).await;
         edge
     }
 
-    /// Started, and not waited for.
-    pub(crate) async fn with_key(platform: &Platform, key: &str) -> Self {
-        Self::start(platform.profile().clone(), format!("http://{}", platform.admin_address()), key, platform).await
+    /// With this profile, listening to this node, which will not let it hear anything.
+    pub(crate) async fn in_vain(profile: Profile, key: &str, platform: &Platform) -> Self {
+        Self::waiting(profile, format!("http://{}", platform.admin_address()), key, platform, NO_PATIENCE).await
     }
 
-    /// With this profile, listening to this node; its clock begins where the platform's is.
-    pub(crate) async fn start(profile: Profile, node: String, key: &str, platform: &Platform) -> Self {
+    /// Its clock begins where the platform's is; it waits so long for a key.
+    async fn waiting(profile: Profile, node: String, key: &str, platform: &Platform, patience: Duration) -> Self {
         let backend = Backend::echo().await;
         let clock = Arc::new(Clock::at(platform.clock.now()));
         let mut settings = Settings::new(profile, vec![node], Secret::new(key), backend.url());
         settings.admin_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         settings.authz_listen = settings.admin_listen;
         settings.api_url = Some(platform.api().to_owned());
+        settings.name = "edge-of-the-tests".to_owned();
         settings.clock = clock.clone();
         settings.entropy = Arc::new(Chance::seeded(7));
+        // A node that stands still with the whole machine is not gone.
+        settings.patience = Patience { connect: PATIENCE, answer: PATIENCE, silence: PATIENCE, key: patience };
         let process = Process::start(settings).await.expect("the guard starts");
         let host = platform.api().trim_start_matches("http://").to_owned();
         Self { clock, process, _backend: backend, host }
@@ -107,9 +123,7 @@ impl Edge {
 
     /// Waits until it judges.
     pub(crate) async fn fresh(&self) {
-        while !self.process.outpost().remote.is_fresh() {
-            tokio::task::yield_now().await;
-        }
+        until("it judges", async || self.process.outpost().remote.is_fresh()).await;
     }
 
     /// A call with a token.
@@ -120,22 +134,23 @@ impl Edge {
     /// Waits until it has heard everything that the node knows now.
     pub(crate) async fn caught_up(&self, platform: &Platform) {
         let (remote, head) = (&self.process.outpost().remote, platform.edge.node.held.head());
-        while causeway_guard::Authority::held(remote.as_ref()).head() < head || remote.beats() == 0 {
-            remote.beats_after(remote.beats()).await;
-        }
+        let hearing = async {
+            while causeway_guard::Authority::held(remote.as_ref()).head() < head || remote.beats() == 0 {
+                remote.beats_after(remote.beats()).await;
+            }
+        };
+        in_the_end("it has heard everything", hearing).await;
     }
 
     /// Waits for so many more signs of life.
     pub(crate) async fn beats(&self, more: u64) {
         let remote = &self.process.outpost().remote;
-        remote.beats_after(remote.beats() + more - 1).await;
+        in_the_end("signs of life", remote.beats_after(remote.beats() + more - 1)).await;
     }
 
     /// Waits until it does not judge.
     pub(crate) async fn stale(&self) {
-        while self.process.outpost().remote.is_fresh() {
-            tokio::task::yield_now().await;
-        }
+        until("it does not judge", async || !self.process.outpost().remote.is_fresh()).await;
     }
 
     /// What opens tokens there.
