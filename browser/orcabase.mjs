@@ -2,7 +2,7 @@
 // opens the mini-app signed in, where a provider is connected; then a query is answered with that provider's data.
 // Usage: see window.mjs.
 
-import { SAYS as COMMON, hub, platformOf, play } from './window.mjs'
+import { SAYS as COMMON, escape, hub, platformOf, play } from './window.mjs'
 
 const SAYS = {
   ...COMMON,
@@ -33,8 +33,7 @@ const row = (id) => `tr:has-text("${id}")`
 async function atDevelopersPage(window, status) {
   await window.open(`${platform.login_url}/developer/apps`)
   await window.signInIfAsked(developer)
-  await window.page.getByRole('link', { name: app.name, exact: true }).first().click()
-  await window.page.waitForLoadState('networkidle')
+  await window.press(new RegExp(`^${escape(app.name)}$`))
   await window.press(SAYS.accounts)
   await window.expects(status, row(account))
 }

@@ -9,6 +9,8 @@ import { chromium } from 'playwright-core'
 // ---- Limits of PAGES ------------------------------------------------------------------------------------------------
 
 const MOST_BYTES = 50_000
+/** Milliseconds after which a story that hangs fails: it measures nothing, and no machine is as slow. */
+const PATIENCE = 180_000
 export const PHONE = { width: 360, height: 780 }
 export const DESKTOP = { width: 1280, height: 900 }
 
@@ -57,20 +59,25 @@ export class Window {
     this.name = name
     this.page = page
     this.complaints = []
-    this.bytes = 0
+    // What the document that was asked for last has cost, and what is still on its way: what comes late of the one before it
+    // counts for that one.
+    this.cost = { bytes: 0, coming: [] }
+    const costs = new WeakMap()
     page.on('console', (message) => {
       if (/content security policy|refused to/i.test(message.text())) this.complaints.push(message.text())
     })
     page.on('pageerror', (error) => this.complaints.push(String(error)))
     page.on('request', (request) => {
-      if (request.isNavigationRequest()) this.bytes = 0
+      if (request.isNavigationRequest()) this.cost = { bytes: 0, coming: [] }
+      costs.set(request, this.cost)
       const { hostname, protocol } = new URL(request.url())
       const ours = ['localhost', '127.0.0.1'].includes(hostname) || protocol === 'data:'
       if (!ours) this.complaints.push(`loads from elsewhere: ${request.url()}`)
     })
-    page.on('response', async (response) => {
-      const body = await response.body().catch(() => Buffer.alloc(0))
-      this.bytes += body.length
+    page.on('response', (response) => {
+      const cost = costs.get(response.request()) ?? this.cost
+      const body = response.body().catch(() => Buffer.alloc(0))
+      cost.coming.push(body.then((bytes) => { cost.bytes += bytes.length }))
     })
   }
 
@@ -81,8 +88,9 @@ export class Window {
   }
 
   async press(words, within) {
-    await Promise.all([this.page.waitForLoadState('load'), this.says(words, within).click()])
-    await this.page.waitForLoadState('networkidle')
+    // Asked before the click: the page that is there is loaded and quiet, and says nothing of the one that comes.
+    const arrived = this.page.waitForNavigation({ waitUntil: 'networkidle' })
+    await Promise.all([arrived, this.says(words, within).click()])
   }
 
   async open(url) {
@@ -127,7 +135,8 @@ export class Window {
     const size = this.page.viewportSize()
     const problems = [...this.complaints]
     this.complaints.length = 0
-    if (this.bytes > MOST_BYTES) problems.push(`${this.bytes} bytes`)
+    await Promise.all(this.cost.coming)
+    if (this.cost.bytes > MOST_BYTES) problems.push(`${this.cost.bytes} bytes`)
     problems.push(...(await this.page.evaluate(unlabelled)))
     for (const [width, viewport] of [['360', PHONE], ['1280', DESKTOP]]) {
       for (const scheme of ['light', 'dark']) {
@@ -178,7 +187,7 @@ export async function play(title, ...stories) {
   for (const [part, story] of stories) {
     const name = [title, part, mode].filter(Boolean).join(', ')
     const context = await browser.newContext({ javaScriptEnabled, viewport: javaScriptEnabled ? DESKTOP : PHONE })
-    context.setDefaultTimeout(10_000)
+    context.setDefaultTimeout(PATIENCE)
     try {
       await story(new Window(name, await context.newPage()))
     } catch (error) {

@@ -10,6 +10,8 @@ import sys
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
+# Seconds after which a walk that hangs fails; it measures nothing.
+PATIENCE = 180
 WORDS = {"allow": ("allow", "approve", "authorize"), "deny": ("deny", "cancel")}
 
 
@@ -87,7 +89,7 @@ class Browser:
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             headers["Origin"] = f"{parts.scheme}://{parts.netloc}"
-        connection = http.client.HTTPConnection(parts.netloc, timeout=15)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body, headers)
         reply = connection.getresponse()

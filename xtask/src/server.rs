@@ -14,8 +14,8 @@ use crate::house::House;
 use crate::shell;
 use crate::stopwatch::Stopwatch;
 
-/// Longest wait for readiness, and for a graceful end.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Longest wait for readiness, and for a graceful end: how long a slow machine may take, not how long it should.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running server.
 pub(crate) struct Server {

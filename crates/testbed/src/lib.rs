@@ -4,8 +4,10 @@
 mod scratch;
 
 pub mod netns;
+mod ports;
 pub mod postgres;
 pub mod proxies;
 pub mod wire;
 
+pub use ports::free_port;
 pub use scratch::Scratch;

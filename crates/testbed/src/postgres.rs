@@ -2,9 +2,10 @@
 //! killed when it is dropped and when the process that started it dies. What is stored in it is not this file's business.
 
 mod bad_days;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{fs, thread};
 
-use crate::Scratch;
+use crate::{Scratch, free_port};
 pub use bad_days::Held;
 
 /// The superuser of every cluster, …
@@ -28,7 +29,11 @@ const SUPERVISOR: &str = r#"files=$1; shift; "$@" & pid=$!; read -r word; kill -
     [ "$word" = keep ] || rm -rf "$files""#;
 /// How often a start is looked at, and how many times.
 const LOOK: Duration = Duration::from_millis(20);
-const LOOKS: u32 = 1500;
+const LOOKS: u32 = 6_000;
+/// Somebody may take a free port before the server does.
+const TRIES: u32 = 5;
+/// What the server says then.
+const TAKEN: &str = "could not create any TCP/IP sockets";
 
 /// What a cluster may have beside the usual.
 #[derive(Clone, Debug, Default)]
@@ -89,10 +94,16 @@ impl Cluster {
     /// # Panics
     /// As [`Cluster::start`]; with `tls`, when there is no `openssl`.
     pub fn start_with(options: &Options) -> Cluster {
-        let cluster = Cluster::new(options);
+        let mut cluster = Cluster::new(options);
         cluster.initialise(options);
-        cluster.run();
-        cluster
+        for _ in 0..TRIES {
+            if cluster.attempt() {
+                return cluster;
+            }
+            cluster.port = free_port();
+            cluster.configure(&format!("port = {}\n", cluster.port));
+        }
+        panic!("PostgreSQL found each of {TRIES} free ports taken");
     }
 
     /// A synchronous standby of this cluster, running: from now on no commit is answered before both have it on disk.
@@ -250,6 +261,12 @@ impl Cluster {
     /// # Panics
     /// When it does not come up.
     pub fn run(&self) {
+        assert!(self.attempt(), "somebody took the port of a server that stood still:\n{}", self.last_words());
+    }
+
+    /// False when its port was taken meanwhile.
+    fn attempt(&self) -> bool {
+        let before = fs::metadata(self.log()).map_or(0, |log| usize::try_from(log.len()).unwrap_or(0));
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("the log can be written");
         let mut command = match &self.namespace {
             None => self.command("sh"),
@@ -276,7 +293,12 @@ impl Cluster {
             // The last line of the file says whether it takes connections.
             let state = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
             if state.lines().nth(7).is_some_and(|line| matches!(line.trim(), "ready" | "standby")) {
-                return;
+                return true;
+            }
+            if fs::read(self.log()).is_ok_and(|log| String::from_utf8_lossy(&log[before..]).contains(TAKEN)) {
+                let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                running.take().into_iter().for_each(Running::end_and_keep);
+                return false;
             }
             thread::sleep(LOOK);
         }
@@ -429,12 +451,6 @@ fn ordinary_user() -> Option<(u32, u32)> {
     root.then(|| find("postgres").or_else(|| find("nobody")).expect("there is an ordinary user"))
 }
 
-/// Free when it was looked at; nobody else on this machine is expected to take it within the second.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    listener.local_addr().expect("bound").port()
-}
-
 fn signal(which: &str, processes: &[u32]) {
     let numbers = processes.iter().map(u32::to_string);
     Command::new("kill").arg(which).args(numbers).stderr(Stdio::null()).status().ok();
@@ -463,38 +479,4 @@ fn succeeded(output: std::io::Result<Output>, what: &str) -> Output {
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cluster_keeps_what_it_committed_and_leaves_nothing_behind() {
-        let cluster = Cluster::start();
-        let name = cluster.database();
-        cluster.sql(&name, "CREATE TABLE t (n bigint); INSERT INTO t VALUES (7)");
-        cluster.kill();
-        cluster.run();
-        assert_eq!(cluster.sql(&name, "SELECT n FROM t"), "7");
-        cluster.stop();
-        cluster.run();
-        assert_eq!(cluster.sql(&name, "SELECT n FROM t"), "7");
-        let (postmaster, place) = (cluster.postmaster().expect("it runs"), cluster.scratch.path().to_owned());
-        drop(cluster);
-        assert!(!Path::new(&format!("/proc/{postmaster}")).exists());
-        assert!(!place.exists());
-    }
-
-    #[test]
-    fn a_synchronous_standby_has_what_a_killed_primary_confirmed() {
-        let primary = Cluster::start();
-        let standby = primary.standby();
-        let name = primary.database();
-        primary.sql(&name, "CREATE TABLE t (n bigint); INSERT INTO t VALUES (7)");
-        primary.kill();
-        standby.promote();
-        assert_eq!(standby.sql(&name, "SELECT n FROM t"), "7");
-        standby.sql(&name, "INSERT INTO t VALUES (8)");
-    }
 }

@@ -1,20 +1,20 @@
 //! nginx, Caddy and Envoy in front of something: each one process on a free port of loopback, from the text of a
 //! configuration, killed when it is dropped and when the process that started it dies. What the text says is the test's.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
-use crate::Scratch;
+use crate::{Scratch, free_port};
 
 /// The proxy runs under a shell that ends it when the shell's input ends: however the test dies, the kernel closes the pipe.
 const SUPERVISOR: &str = r#"exec 3<&0; "$@" & pid=$!; (read -r _ <&3; kill -9 $pid 2>/dev/null) & wait $pid"#;
 /// How often a start is looked at, and how many times.
 const LOOK: Duration = Duration::from_millis(20);
-const LOOKS: u32 = 1_500;
+const LOOKS: u32 = 6_000;
 /// Somebody may take a free port before the proxy does.
 const TRIES: u32 = 5;
 
@@ -45,7 +45,7 @@ impl Proxy {
     /// what it talks to, each with the port that it means here. All have to occur.
     ///
     /// # Panics
-    /// When the program is not installed, or does not listen after half a minute.
+    /// When the program is not installed, or does not listen after two minutes.
     pub fn start(kind: Kind, text: &str, own: u16, others: &[(u16, u16)]) -> Self {
         for _ in 0..TRIES {
             if let Some(proxy) = Self::attempt(kind, text, own, others) {
@@ -185,12 +185,6 @@ fn found(places: &[&str], name: &str) -> String {
 
 fn is_taken(log: &str) -> bool {
     ["in use", "cannot bind"].iter().any(|words| log.contains(words))
-}
-
-/// A port of loopback that was free a moment ago.
-fn free_port() -> u16 {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback answers");
-    socket.local_addr().expect("a bound socket has an address").port()
 }
 
 /// The text with these numbers in the place of those. In one pass: a number that was put in is never replaced itself.

@@ -2,15 +2,13 @@
 //! connection a request. Nothing is followed, decoded or retried.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A test that hangs fails after this.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::wait::in_the_end;
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -173,7 +171,7 @@ pub fn base64(bytes: &[u8]) -> String {
 
 /// Writes bytes and reads until the other side closes. A connection cut short gives what came before.
 pub async fn raw(to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
-    let talk = async {
+    let talk = Box::pin(async {
         let mut stream = TcpStream::connect(to).await.expect("the platform listens");
         // A refused body may be cut off while we still write: the reply is there all the same.
         let _cut_off = stream.write_all(bytes).await;
@@ -183,8 +181,8 @@ pub async fn raw(to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
             all.extend_from_slice(&buffer[..count]);
         }
         all
-    };
-    tokio::time::timeout(PATIENCE, talk).await.expect("an answer within 30 seconds")
+    });
+    in_the_end("an answer", talk).await
 }
 
 /// A reply.

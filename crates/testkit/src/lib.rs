@@ -3,7 +3,7 @@
 //!
 //! `clock` time and chance · `client` HTTP as bytes · `platform` the running server · `browser` pages without script ·
 //! `grant` a consent without pages · `actors` partner and API caller · `operator` the admin door · `world` the seed
-//! that the platform starts with.
+//! that the platform starts with · `wait` for what comes by itself.
 
 pub mod actors;
 pub mod browser;
@@ -12,6 +12,8 @@ pub mod clock;
 pub mod grant;
 pub mod operator;
 pub mod platform;
+mod temp_dir;
+pub mod wait;
 pub mod world;
 
 pub use actors::{Api, Partner};
@@ -21,3 +23,4 @@ pub use client::{Call, Response};
 pub use clock::{Chance, Clock};
 pub use grant::Consent;
 pub use platform::{Builder, Common, Platform};
+pub use wait::{PATIENCE, until};

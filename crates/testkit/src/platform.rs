@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use causeway_protocol::profile::{self, HostWord, Profile};
@@ -15,6 +15,8 @@ use causeway_protocol::records::{App, Person};
 use causeway_protocol::seal::KeyRing;
 use causeway_protocol::secret::Secret;
 use causeway_protocol::{Change, Outcome};
+use causeway_server::http::paced::Pace;
+use causeway_server::jobs::Rhythm;
 use causeway_server::load_seed::SeedFile;
 use causeway_server::platform::{KeysAt, Platform as Server, Settings, StoreAt};
 use causeway_server::shared::Edge;
@@ -24,6 +26,8 @@ use tokio::sync::OnceCell;
 
 use crate::client::{Call, Response, raw};
 use crate::clock::{Chance, Clock, NOON};
+pub use crate::temp_dir::TempDir;
+use crate::wait::{PATIENCE, in_the_end, until};
 use crate::world;
 
 /// The admin door's key.
@@ -43,6 +47,7 @@ pub struct Builder {
     common: Option<Common>,
     clock: Arc<Clock>,
     dir: Option<Arc<TempDir>>,
+    by_itself: bool,
     tune: Option<Tune>,
 }
 
@@ -54,6 +59,12 @@ pub enum Common {
     /// A PostgreSQL database, by its URL.
     Database(String),
 }
+
+/// A node that finds no database is started so often.
+const STARTS: u32 = 5;
+
+/// Longer than any test.
+const NEVER: Duration = Duration::from_secs(7 * 86_400);
 
 /// What nodes of one platform are reached by, wherever each listens.
 const COMMON_ORIGINS: [&str; 2] = ["https://login.nodes.example", "https://api.nodes.example"];
@@ -67,6 +78,7 @@ pub struct Platform {
     server: Server,
     builder: Builder,
     link: Option<Arc<Link>>,
+    patient: AtomicBool,
 }
 
 impl Default for Builder {
@@ -80,6 +92,7 @@ impl Default for Builder {
             common: None,
             clock: Arc::new(Clock::at(NOON)),
             dir: None,
+            by_itself: false,
             tune: None,
         }
     }
@@ -164,6 +177,14 @@ impl Builder {
         nodes
     }
 
+    /// It sweeps, flushes, beats and tells as often as in service. Otherwise only the test does: on a slow machine a job would come
+    /// in the middle of what the test looks at.
+    #[must_use]
+    pub fn by_itself(mut self) -> Self {
+        self.by_itself = true;
+        self
+    }
+
     /// Anything else that the server can be started with.
     #[must_use]
     pub fn tune(mut self, tune: impl Fn(&mut Settings) + Send + Sync + 'static) -> Self {
@@ -180,9 +201,24 @@ impl Builder {
             }
             self.dir = Some(Arc::new(dir));
         }
-        let (settings, link) = self.settings();
-        let server = Server::start(settings).await.expect("the platform starts");
-        Platform { edge: server.edge().clone(), clock: self.clock.clone(), server, builder: self, link }
+        let (server, link) = Box::pin(self.server()).await;
+        let (edge, clock) = (server.edge().clone(), self.clock.clone());
+        Platform { edge, clock, server, builder: self, link, patient: AtomicBool::new(false) }
+    }
+
+    async fn server(&self) -> (Server, Option<Arc<Link>>) {
+        let mut tries = if matches!(self.common, Some(Common::Database(_))) { STARTS } else { 1 };
+        loop {
+            let (settings, link) = self.settings();
+            tries -= 1;
+            // Boxed, as below: a test's stack has room for its own steps and not for all of these within them.
+            match Box::pin(Server::start(settings)).await {
+                Ok(server) => return (server, link),
+                Err(problems) if tries == 0 => panic!("the platform starts: {problems:?}"),
+                // A database that stands still with the whole machine does not answer in time.
+                Err(_) => {}
+            }
+        }
     }
 
     fn settings(&self) -> (Settings, Option<Arc<Link>>) {
@@ -207,6 +243,12 @@ impl Builder {
         settings.admin_key = Some(Secret::new(ADMIN_KEY));
         settings.seeds = vec![SeedFile::new("the test seed", &self.seed, seed)];
         settings.clock = self.clock.clone();
+        // Who is slow here is the machine.
+        settings.patience = PATIENCE;
+        settings.limits.pace = Pace { head: PATIENCE, idle: PATIENCE, body: PATIENCE, stall: PATIENCE };
+        if !self.by_itself {
+            settings.rhythm = Rhythm { sweep: NEVER, flush: NEVER, beat: NEVER, share: NEVER };
+        }
         match &self.common {
             Some(_) => [settings.login_url, settings.api_url] = COMMON_ORIGINS.map(|url| Some(url.to_owned())),
             // The test's clock may jump by years between two readings of the feed.
@@ -282,9 +324,7 @@ impl Platform {
         let Self { edge, clock, server, builder, .. } = self;
         server.stop().await;
         // The directory is free once nobody holds the edge: connections may still be closing.
-        while Arc::strong_count(&edge) > 1 {
-            tokio::task::yield_now().await;
-        }
+        until("nobody holds the edge", async || Arc::strong_count(&edge) == 1).await;
         drop((edge, clock));
         let mut builder = change(builder);
         // Other bytes than before, as a new process would have.
@@ -340,12 +380,31 @@ impl Platform {
 
     /// Sends to the login host.
     pub async fn at_login(&self, call: Call) -> Response {
-        self.hosted(call, self.login()).send(self.login_address()).await
+        self.send(&self.hosted(call, self.login()), self.login_address()).await
     }
 
     /// Sends to the API host.
     pub async fn at_api(&self, call: Call) -> Response {
-        self.hosted(call, self.api()).send(self.api_address()).await
+        self.send(&self.hosted(call, self.api()), self.api_address()).await
+    }
+
+    /// Whether a call is sent again when it is answered 503 with `Retry-After`, as everybody may: for what a test only needs to
+    /// have happened, over a database that may be late.
+    pub fn patient(&self, patient: bool) {
+        self.patient.store(patient, Ordering::Relaxed);
+    }
+
+    async fn send(&self, call: &Call, to: SocketAddr) -> Response {
+        let sent = Box::pin(async {
+            loop {
+                let reply = call.send(to).await;
+                let put_off = reply.status == 503 && !reply.header("retry-after").is_empty();
+                if !(put_off && self.patient.load(Ordering::Relaxed)) {
+                    return reply;
+                }
+            }
+        });
+        in_the_end("an answer that is not put off", sent).await
     }
 
     /// Nodes listen elsewhere than where the platform is reached.
@@ -377,7 +436,7 @@ impl Platform {
 
     /// Sends to the admin door, with its key.
     pub async fn at_admin(&self, call: Call) -> Response {
-        call.bearer(ADMIN_KEY).send(self.admin_address()).await
+        self.send(&call.bearer(ADMIN_KEY), self.admin_address()).await
     }
 
     /// Sends bytes to the API host; a reply is expected.
@@ -412,26 +471,5 @@ impl Platform {
     pub async fn rows(&self, table: &str) -> u64 {
         let counts = self.all_rows().await;
         counts.iter().find(|(name, _)| *name == table).unwrap_or_else(|| panic!("no {table} in {counts:?}")).1
-    }
-}
-
-/// A directory of its own, removed at the end.
-pub struct TempDir(pub PathBuf);
-
-impl TempDir {
-    /// Made now.
-    #[allow(clippy::new_without_default, reason = "making a directory is no default")]
-    pub fn new() -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("causeway-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a temporary directory can be made");
-        Self(path)
-    }
-}
-
-impl Drop for TempDir {
-    fn drop(&mut self) {
-        let _may_be_gone = std::fs::remove_dir_all(&self.0);
     }
 }

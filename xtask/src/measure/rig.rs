@@ -189,8 +189,7 @@ pub(crate) fn echo(house: &House) -> Result<(Beside, String), String> {
 
 /// An address that is free now: restarts must come back to the same one.
 pub(crate) fn free_address() -> Result<String, String> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|e| format!("no free port: {e}"))?;
-    Ok(listener.local_addr().map_err(|e| format!("no free port: {e}"))?.to_string())
+    Ok(format!("127.0.0.1:{}", causeway_testbed::free_port()))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use causeway_protocol::UnixTime;
 use causeway_protocol::oauth1::{SignatureMethod, Signing, sign};
@@ -41,9 +40,7 @@ fn list<'a>(value: &'a Value, name: &str) -> &'a Vec<Value> {
 #[test]
 fn the_description_has_the_shape_that_others_rely_on() {
     let dir = Dir::new();
-    let begun = crate::program::stopwatch();
     let demo = start(&dir, &[]);
-    assert!(begun.elapsed() < Duration::from_secs(10), "ready within ten seconds: {:?}", begun.elapsed());
     let mode = fs::metadata(dir.path("describe.json")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
     let all = demo.description();
@@ -167,9 +164,8 @@ fn every_origin_answers_and_a_stop_leaves_nothing_behind() {
     // Whoever takes `localhost` for 127.0.0.1 is right as well.
     assert_eq!(get(hub, "/healthz").0, 200);
     assert_eq!(fs::read_dir(dir.path("tmp")).unwrap().count(), 1, "its data");
-    let (code, took, out, err) = demo.stop("TERM");
+    let (code, out, err) = demo.stop("TERM");
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(fs::read_dir(dir.path("tmp")).unwrap().count(), 0, "a temporary directory is removed");
     assert_eq!(out.matches(hub).count(), 1, "one address to open: {out}");
     for (key, _) in PLATFORMS {
@@ -195,7 +191,7 @@ fn a_taken_port_means_the_next_free_one_said_aloud() {
     let demo = Running::start(causeway(["demo", "--listen", &format!("127.0.0.1:{port}")]), &dir.path("describe.json"));
     let hub = demo.description()["hub"].as_str().unwrap().to_owned();
     assert!(!hub.ends_with(&format!(":{port}")), "{hub}");
-    let (code, _, _, err) = demo.stop("INT");
+    let (code, _, err) = demo.stop("INT");
     assert_eq!(code, 0);
     assert!(err.contains(&format!("port {port} is taken")) && err.contains(hub.rsplit(':').next().unwrap()), "{err}");
 }

@@ -6,7 +6,7 @@ use causeway_protocol::time::Seconds;
 use causeway_testkit::actors::{ACME, EVERYTHING, Pair};
 use causeway_testkit::platform::Builder;
 use causeway_testkit::world::{OLIVIA, PRIYA};
-use causeway_testkit::{Api, Call, Consent, Platform, Response};
+use causeway_testkit::{Api, Call, Consent, Platform, Response, until};
 
 const LEADS: &str = "/v1/leads?site_id=2101";
 
@@ -330,11 +330,7 @@ async fn the_first_use_is_written_at_once_and_later_ones_in_batches() {
             causeway_server::jobs::flush(&platform.edge).await;
         }
         // The job writes at once, and so does the flush if it comes first.
-        let mut tries = 0;
-        while written().await != Some(platform.clock.now().0) {
-            tries += 1;
-            assert!(tries < 100, "not written: {before:?}");
-        }
+        until("it is written", async || written().await == Some(platform.clock.now().0)).await;
     }
 }
 

@@ -9,7 +9,7 @@ use causeway_testkit::platform::Builder;
 use causeway_testkit::world::OLIVIA;
 use causeway_testkit::{Call, Consent, Platform, Response};
 
-use crate::proxy::backend::Backend;
+use crate::proxy::backend::{Absent, Backend};
 
 const NGINX: &str = include_str!("../../../../docs/proxies/nginx.conf");
 const CADDY: &str = include_str!("../../../../docs/proxies/Caddyfile");
@@ -22,6 +22,17 @@ const AUTHZ: u16 = 9091;
 const API: u16 = 3000;
 
 const LEADS: &str = "/v1/leads?site_id=2102";
+
+/// A machine that stands still for a moment is not what these tests are about.
+fn unhurried(envoy: &str) -> String {
+    let mut text = envoy.to_owned();
+    for (word, count) in [(" timeout: 2s", 1), (" connect_timeout: 1s", 2)] {
+        assert_eq!(text.matches(word).count(), count, "{word}");
+        let (name, _) = word.split_once(": ").unwrap_or_default();
+        text = text.replace(word, &format!("{name}: 180s"));
+    }
+    text
+}
 
 /// A node, an API, and a proxy between partners and both.
 struct Scene {
@@ -39,11 +50,11 @@ impl Scene {
             .await;
         let api = Backend::echo().await;
         let (text, guard) = match kind {
-            Kind::Nginx => (NGINX, (GUARD, platform.admin_address().port())),
-            Kind::Caddy => (CADDY, (GUARD, platform.admin_address().port())),
-            Kind::Envoy => (ENVOY, (AUTHZ, platform.authz_address().port())),
+            Kind::Nginx => (NGINX.to_owned(), (GUARD, platform.admin_address().port())),
+            Kind::Caddy => (CADDY.to_owned(), (GUARD, platform.admin_address().port())),
+            Kind::Envoy => (unhurried(ENVOY), (AUTHZ, platform.authz_address().port())),
         };
-        let proxy = Proxy::start(kind, text, OWN, &[guard, (API, api.address.port())]);
+        let proxy = Proxy::start(kind, &text, OWN, &[guard, (API, api.address.port())]);
         Self { platform, proxy, _api: api }
     }
 
@@ -125,6 +136,10 @@ async fn refuses(scene: &Scene) {
     let bad = scene.send(Call::get(LEADS).bearer("x")).await;
     assert_eq!(bad.status, 401);
     assert!(bad.header("www-authenticate").contains("error=\"invalid_token\""), "{bad:?}");
+    assert_eq!(bad.headers.get_all("www-authenticate").iter().count(), 1);
+    for reply in [&nobody, &bad] {
+        assert_eq!(reply.header("content-type"), "application/json", "a program reads it: {reply:?}");
+    }
     for (method, target, status) in [
         ("GET", "/v1/leads?site_id=2201", 403),
         ("GET", "/v1/leads", 400),
@@ -173,7 +188,9 @@ async fn takes_back_and_fails_closed(scene: Scene) {
     assert_eq!((unknowing.status, unknowing.header("retry-after")), (503, "1"), "not knowing is no 401");
 
     let Scene { platform, proxy, _api } = scene;
+    let addresses = [platform.admin_address(), platform.authz_address()];
     drop(platform);
+    let _nobody_else_answers = (Absent::after(addresses[0]).await, Absent::after(addresses[1]).await);
     for call in [Call::get(LEADS).bearer(&fresh), Call::get(LEADS)] {
         let reply = call.send(proxy.address()).await;
         assert!(reply.status >= 500, "{reply:?}");

@@ -10,13 +10,14 @@ use causeway_protocol::profile::{Route, SitePlace};
 use causeway_server::http::proxy::Limits;
 use causeway_testkit::actors::ACME;
 use causeway_testkit::platform::Builder;
+use causeway_testkit::wait::in_the_end;
 use causeway_testkit::world::OLIVIA;
 use causeway_testkit::{Api, Call, Platform, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use backend::Backend;
+use backend::{Absent, Backend};
 
 const LEADS: &str = "/v1/leads?site_id=2101";
 /// A route whose body is not looked into.
@@ -27,11 +28,10 @@ async fn in_front_of(url: &str) -> Platform {
     start(url, Limits::default()).await
 }
 
-/// The same, for tests that wait for the end of its patience.
-async fn impatient_in_front_of(url: &str) -> Platform {
-    let short = Duration::from_millis(200);
-    start(url, Limits { head: short, idle: short, ..Limits::default() }).await
-}
+/// For tests that wait for the end of its patience. Only where nothing comes it may be short: on a slow machine all else comes late.
+const SHORT: Duration = Duration::from_millis(200);
+/// For tests in which patience must not be what ends it.
+const ENDLESS: Duration = Duration::from_secs(86_400);
 
 async fn start(url: &str, limits: Limits) -> Platform {
     let uploads = Route {
@@ -269,7 +269,7 @@ async fn a_body_goes_on_as_it_arrives() {
     let request = head(&platform, &format!("POST {UPLOADS}"), &token(&platform).await, more);
     let mut stream = TcpStream::connect(platform.api_address()).await.unwrap();
     stream.write_all(format!("{request}5\r\nfirst\r\n").as_bytes()).await.unwrap();
-    arrived.notified().await;
+    in_the_end("a piece arrives", arrived.notified()).await;
     stream.write_all(b"6\r\nsecond\r\n0\r\n\r\n").await.unwrap();
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).await.unwrap();
@@ -306,15 +306,15 @@ async fn a_slow_broken_or_absent_upstream_is_502_and_no_hanging() {
         stream.read_u8().await.ok();
     })
     .await;
-    let absent = Backend::echo().await;
-    let gone = absent.url();
-    drop(absent);
+    let absent = Absent::new();
     let rude = Backend::answering("SSH-2.0-OpenSSH_9.9\r\n").await;
     let upgrading =
         Backend::answering("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").await;
     let hanging_up = Backend::start(|mut stream| async move { drop(backend::Request::read(&mut stream).await) }).await;
-    for url in [silent.url(), gone, rude.url(), upgrading.url(), hanging_up.url(), "not an address".to_owned()] {
-        let platform = impatient_in_front_of(&url).await;
+    let others = [absent.url(), rude.url(), upgrading.url(), hanging_up.url(), "not an address".to_owned()];
+    let others = others.into_iter().map(|url| (url, ENDLESS));
+    for (url, head) in [(silent.url(), SHORT)].into_iter().chain(others) {
+        let platform = start(&url, Limits { head, ..Limits::default() }).await;
         let reply = Api { token: &token(&platform).await }.get(&platform, LEADS).await;
         assert_eq!((reply.status, reply.member("error").as_str(), reply.refusal()), (502, "bad_gateway", 610), "{url}");
         assert!(!reply.text().contains(&url), "nothing inner is told");
@@ -329,7 +329,7 @@ async fn an_answer_that_falls_silent_is_cut_and_not_taken_for_whole() {
         stream.read_u8().await.ok();
     })
     .await;
-    let platform = impatient_in_front_of(&backend.url()).await;
+    let platform = start(&backend.url(), Limits { head: ENDLESS, idle: SHORT, ..Limits::default() }).await;
     let reply = Api { token: &token(&platform).await }.get(&platform, LEADS).await;
     assert_eq!((reply.header("content-length"), reply.text().as_str()), ("100", "half"), "the connection ended early");
 }
@@ -348,14 +348,14 @@ async fn a_caller_who_goes_away_takes_the_request_along() {
         }
     })
     .await;
-    let url = backend.url();
-    let platform = Builder::new().tune(move |settings| settings.upstream = Some(url.clone())).start().await;
+    let limits = Limits { head: ENDLESS, idle: ENDLESS, ..Limits::default() };
+    let platform = start(&backend.url(), limits).await;
     let request = head(&platform, &format!("GET {LEADS}"), &token(&platform).await, "");
     let mut stream = TcpStream::connect(platform.api_address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    came.notified().await;
+    in_the_end("it comes", came.notified()).await;
     drop(stream);
-    tokio::time::timeout(Duration::from_secs(10), gone.notified()).await.expect("long before any limit of its own");
+    in_the_end("it goes, though no limit of its own ends it", gone.notified()).await;
 }
 
 #[tokio::test]
@@ -454,10 +454,8 @@ async fn an_upstream_that_is_down_does_not_fill_the_log_and_no_token_of_a_path_i
     // With one dispatcher alive, tracing remembers the no of other tests' threads; with two it asks again.
     let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let _until_the_end = tracing::subscriber::set_default(subscriber);
-    let backend = Backend::echo().await;
-    let url = backend.url();
-    drop(backend);
-    let platform = in_front_of(&url).await;
+    let absent = Absent::new();
+    let platform = in_front_of(&absent.url()).await;
     let token = token(&platform).await;
     let began = tokio::time::Instant::now();
     for _ in 0..40 {

@@ -4,6 +4,7 @@
 //! A read without an answer casts doubt on all kept connections: a network that forgot one has forgotten the others, and says so
 //! of none. Each is asked before it is used again, so that a node that was cut off reads at once when the network is back.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,8 +18,10 @@ use super::link::Link;
 use super::target::Target;
 use crate::sql::db::{Sql, SqlError};
 
-/// Whoever has not got a connection by then is told that too many wait: a read takes a millisecond.
-const TURN: Duration = Duration::from_secs(1);
+/// Whoever has not got a connection after so many waits of so long is told that too many wait: a read takes a millisecond. Several,
+/// because a process that stood still for a second has used up one of them, not all.
+const TURNS: u32 = 10;
+const TURN: Duration = Duration::from_millis(100);
 /// So long the database may take to end what nobody waits for any more; the place in the pool is free from then on anyway.
 const CANCEL: Duration = Duration::from_secs(1);
 /// A kept connection that is doubted answers by then, or is given up. The database itself need not look at anything for it.
@@ -102,8 +105,13 @@ impl Pool {
             Err(TryAcquireError::NoPermits) => {}
         }
         let _place = self.places.try_acquire().map_err(|_| SqlError::Busy)?;
-        let turn = timeout(TURN, Arc::clone(&self.permits).acquire_owned()).await;
-        turn.map_err(|_| SqlError::Busy)?.map_err(|_| closed())
+        let mut turn = pin!(Arc::clone(&self.permits).acquire_owned());
+        for _ in 0..TURNS {
+            if let Ok(permit) = timeout(TURN, &mut turn).await {
+                return permit.map_err(|_| closed());
+            }
+        }
+        Err(SqlError::Busy)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {

@@ -18,7 +18,7 @@ use causeway_protocol::{
     ApiKeyId, AppId, Change, ConnectionId, ConsumerId, CustomerId, FamilyId, Outcome, Position, Row, ScopeSet, SiteId,
     Subject, UnixTime, UserId,
 };
-use causeway_storage::{Page, Store};
+use causeway_storage::{Page, Store, StoreError, Tail};
 
 /// When everything here happens.
 pub(crate) const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -92,6 +92,16 @@ impl<S: Store> World<S> {
         let connections = self.store.connections(None, false, all).await.expect("connections");
         let rest = everything_else(&self.store).await;
         format!("{boot:?} {counts:?} {connections:?} {rest}")
+    }
+
+    /// Of the feed. Whoever is told that too many read, because this machine stood still meanwhile, asks again.
+    pub(crate) async fn tail(&self, after: Position, limit: u32) -> Tail {
+        loop {
+            match self.store.tail(after, limit).await {
+                Err(StoreError::Busy) => tokio::task::yield_now().await,
+                tail => return tail.expect("read"),
+            }
+        }
     }
 
     pub(crate) async fn count(&self, table: &str) -> u64 {

@@ -125,7 +125,7 @@ pub(crate) async fn however_often_the_feed_and_the_set_stop_growing<S: Store>(wo
         for piece in [1, 7, 500] {
             let mut set = TakenBack::new(head, cuts.clone());
             while set.head() < now.head {
-                let tail = world.store.tail(set.head(), piece).await.expect("tail");
+                let tail = world.tail(set.head(), piece).await;
                 assert_eq!(tail.head, now.head);
                 assert!((1..=piece as usize).contains(&tail.entries.len()), "{:?} by {piece}: {tail:?}", set.head());
                 tail.entries.iter().for_each(|entry| set.absorb(entry).expect("no gap"));

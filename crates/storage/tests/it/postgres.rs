@@ -323,7 +323,7 @@ async fn two_nodes_write_one_feed_without_gaps_and_one_chain() {
         // Whoever tails sees an unbroken row of numbers at every moment.
         let mut after = Position::ZERO;
         for _ in 0..200 {
-            let tail = reading.store.tail(after, 500).await.expect("read");
+            let tail = reading.tail(after, 500).await;
             for entry in tail.entries {
                 assert_eq!(entry.position, after.next(), "a gap in the feed");
                 after = entry.position;

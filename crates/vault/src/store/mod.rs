@@ -106,8 +106,10 @@ impl Store {
         let (answer, answered) = tokio::sync::oneshot::channel();
         // Boxed, so that the machinery of such a task is compiled once and not for each of some sixty kinds of work.
         let task: Box<dyn FnOnce() + Send> = Box::new(move || {
-            let mut db = ground.db.lock().unwrap_or_else(PoisonError::into_inner);
-            let _nobody_waits_any_more = answer.send(work(&mut db, &ground));
+            let done = work(&mut ground.db.lock().unwrap_or_else(PoisonError::into_inner), &ground);
+            // First: whoever is answered may drop the store, and open it again at once.
+            drop(ground);
+            let _nobody_waits_any_more = answer.send(done);
         });
         tokio::task::spawn_blocking(task);
         answered.await.unwrap_or(Err(StoreError::Stopping))

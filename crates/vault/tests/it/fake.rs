@@ -83,6 +83,11 @@ impl Fake {
         self.state.lock().unwrap().faults.entry(path.to_owned()).or_default().push_back(fault);
     }
 
+    /// Nothing goes wrong any more.
+    pub(crate) fn is_well(&self) {
+        self.state.lock().unwrap().faults.clear();
+    }
+
     pub(crate) fn say(&self, path: &str, status: u16, body: &str) {
         self.fault(path, Fault::Say(status, Vec::new(), body.to_owned()));
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use causeway_vault::clock::System;
 use causeway_vault::{Limits, MasterKeys, Vault};
 
-use super::world::{KEY, World, connect, leads, platform};
+use super::world::{KEY, TestClock, World, connect, leads, platform};
 
 const ROUNDS: u32 = 12;
 
@@ -50,7 +50,8 @@ async fn child() {
     let parts: Vec<&str> = said.split('|').collect();
     let keys = MasterKeys::parse(KEY).unwrap();
     let platforms = vec![platform(parts[0])];
-    let vault = Vault::open(parts[1].as_ref(), keys, platforms, Limits::default(), Arc::new(System), Arc::new(System));
+    let clock = Arc::new(TestClock::default());
+    let vault = Vault::open(parts[1].as_ref(), keys, platforms, Limits::default(), clock, Arc::new(System));
     let vault = vault.unwrap();
     loop {
         vault.refresh_now(parts[2].parse().unwrap()).await.unwrap();

@@ -54,6 +54,8 @@ struct State {
     bodies: Vec<(String, Option<String>)>,
     revoked: bool,
     lost: u32,
+    /// Exchanges beyond so many get no answer.
+    most: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -112,6 +114,11 @@ impl Provider {
         self.state.lock().unwrap().percent = percent;
     }
 
+    /// Whoever asks for more exchanges than these, counted from the beginning, waits in vain.
+    pub(crate) fn answers_at_most(&self, most: Option<u32>) {
+        self.state.lock().unwrap().most = most;
+    }
+
     /// The next API call is answered so, whoever calls.
     pub(crate) fn answer_call(&self, status: u16, body: &'static str) {
         self.state.lock().unwrap().calls.push_back((status, body));
@@ -155,6 +162,10 @@ impl Provider {
         }
         let form: HashMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
         let fault = self.struck(&form, String::from_utf8(body.to_vec()).unwrap(), header);
+        let most = self.state.lock().unwrap().most;
+        if most.is_some_and(|most| self.asked() > most) {
+            return std::future::pending().await;
+        }
         match fault {
             Some(Fault::Say(status, retry_after, text)) => {
                 let mut answer = json(status, text.to_owned());

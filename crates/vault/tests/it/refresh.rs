@@ -198,10 +198,18 @@ async fn core_22_pv_04_trouble_at_the_platform_ends_no_connection() {
             world.fake.fault("/token", fault());
         }
         let sent = world.fake.refreshes().len();
-        assert_eq!(vault.call(id, &leads()).await.unwrap_err().reason, reason, "{what}");
+        let silent = matches!(fault(), Fault::Hang);
+        let caller = if silent { world.impatient() } else { vault.clone() };
+        assert_eq!(caller.call(id, &leads()).await.unwrap_err().reason, reason, "{what}");
         assert_eq!(vault.connection(id).await.unwrap().status, Status::Connected, "{what}");
         let tries = world.fake.refreshes().len() - sent;
-        assert_eq!(tries, if reason == Reason::RefreshRefused { 1 } else { 3 }, "{what}: bounded");
+        let bound = if reason == Reason::RefreshRefused { 1 } else { 3 };
+        // Whoever waits for nobody may have given up before a try arrived.
+        assert!(tries == bound || silent && tries < bound, "{what}: bounded, not {tries}");
+        world.fake.is_well();
+    }
+    for _ in 0..2 {
+        world.fake.say("/token", 401, r#"{"error":"invalid_client"}"#);
     }
     for _ in 0..2 {
         assert_eq!(

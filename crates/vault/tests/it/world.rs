@@ -79,7 +79,8 @@ impl World {
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let directory = std::env::temp_dir().join(format!("causeway-vault-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        let limits = Limits { timeout: Duration::from_millis(1500), ..Limits::default() };
+        // Every answer is awaited, however slow the machine is; `World::impatient` is for those that never come.
+        let limits = Limits { timeout: Duration::from_secs(60), ..Limits::default() };
         Self { fake: Fake::start().await, clock: Arc::default(), directory, limits, opened: AtomicU64::new(1) }
     }
 
@@ -92,11 +93,20 @@ impl World {
         self.vault_of(self.platform())
     }
 
+    /// One that gives up an answer soon: whatever it asks for may go without one on a slow machine.
+    pub(crate) fn impatient(&self) -> Vault {
+        self.vault_within(Limits { timeout: Duration::from_millis(500), ..self.limits }, self.platform())
+    }
+
     pub(crate) fn vault_of(&self, platform: Platform) -> Vault {
+        self.vault_within(self.limits, platform)
+    }
+
+    fn vault_within(&self, limits: Limits, platform: Platform) -> Vault {
         let seed = self.opened.fetch_add(1, Ordering::SeqCst);
         let keys = MasterKeys::parse(KEY).unwrap();
         let clock = self.clock.clone();
-        Vault::open(&self.directory, keys, vec![platform], self.limits, clock, Arc::new(Seeded::new(seed))).unwrap()
+        Vault::open(&self.directory, keys, vec![platform], limits, clock, Arc::new(Seeded::new(seed))).unwrap()
     }
 
     pub(crate) fn store_bytes(&self) -> Vec<u8> {

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use causeway_testkit::until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 /// Listens until dropped.
@@ -76,6 +77,39 @@ impl Backend {
 impl Drop for Backend {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// Where nobody listens: the address is held, so that no other test's server comes to stand there, nor the caller's own end.
+pub(crate) struct Absent(TcpSocket);
+
+impl Absent {
+    pub(crate) fn new() -> Self {
+        let socket = TcpSocket::new_v4().expect("loopback answers");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("loopback answers");
+        Self(socket)
+    }
+
+    /// Where somebody listened a moment ago.
+    pub(crate) async fn after(address: SocketAddr) -> Self {
+        let held = || {
+            let socket = TcpSocket::new_v4()?;
+            // Connections from before may still be ending there.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address).map(|()| socket)
+        };
+        let mut found = None;
+        until("nobody listens any more", async || {
+            found = held().ok();
+            found.is_some()
+        })
+        .await;
+        Self(found.expect("it was waited for"))
+    }
+
+    /// As `--upstream`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().expect("a bound socket has an address"))
     }
 }
 
