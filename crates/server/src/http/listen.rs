@@ -25,6 +25,9 @@ const MAX_HEAD: usize = 32 * 1024;
 /// A stopping listener waits so long for a request that may be on its way.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
+/// Whoever has begun to connect is in the queue by then, unless the way to them is longer.
+const HANDSHAKE: Duration = Duration::from_millis(20);
+
 /// More than stand in the queue at any time: who goes on coming does not hold up a stop.
 const MAX_QUEUED: usize = 8 * 1024;
 
@@ -139,7 +142,7 @@ pub(crate) async fn admit(
     }
     let all = u32::try_from(connections).unwrap_or(u32::MAX);
     let drained = async {
-        for (stream, peer) in queued(socket) {
+        for (stream, peer) in queued(socket).await {
             let Ok(permit) = free.clone().acquire_owned().await else { return };
             let_in(stream, peer, permit);
         }
@@ -193,9 +196,13 @@ impl Door {
 }
 
 /// Who stands in the kernel's queue: their connections are made as far as they know, and their requests are on the way. Closing
-/// the socket would reset them; from now on nobody else gets in. Nothing is waited for between the last one and the closing.
-fn queued(socket: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+/// the socket would reset them; from now on nobody else gets in.
+async fn queued(socket: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     let Ok(socket) = socket.into_std() else { return Vec::new() };
+    match close_the_queue(&socket) {
+        Ok(()) => tokio::time::sleep(HANDSHAKE).await,
+        Err(error) => tracing::debug!(%error, "whoever connects between the last look and the closing is reset"),
+    }
     let mut found = Vec::new();
     while found.len() < MAX_QUEUED {
         match socket.accept() {
@@ -211,6 +218,29 @@ fn queued(socket: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
         Some((TcpStream::from_std(stream).ok()?, peer))
     };
     found.into_iter().filter_map(adopt).collect()
+}
+
+/// From now on nobody begins to connect. The kernel drops what asks to, and whoever asked asks again after a second: of a socket
+/// that is closed then, or of the next process. Without this, a connection that is made after the last look into the queue would
+/// be reset, with a request in it that nobody may send again.
+#[cfg(target_os = "linux")]
+fn close_the_queue(socket: &std::net::TcpListener) -> std::io::Result<()> {
+    // A program for the kernel: drop a segment whose 14th byte has the SYN flag (RFC 9293 3.1), let all others through whole.
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    let (load_byte, jump_if_set, end) = (0x30, 0x45, 0x06);
+    socket2::SockRef::from(socket).attach_filter(&[
+        socket2::SockFilter::new(load_byte, 0, 0, FLAGS),
+        socket2::SockFilter::new(jump_if_set, 0, 1, SYN),
+        socket2::SockFilter::new(end, 0, 0, 0),
+        socket2::SockFilter::new(end, 0, 0, u32::MAX),
+    ])
+}
+
+/// Other systems have no such means.
+#[cfg(not(target_os = "linux"))]
+fn close_the_queue(_socket: &std::net::TcpListener) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 /// Resolves once the process is asked to stop, or whoever could ask is gone.
@@ -280,5 +310,32 @@ impl Connection {
         if let Err(error) = ended {
             tracing::trace!(%error, "connection");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn once_the_queue_is_closed_nobody_gets_into_it_and_who_stood_there_is_served() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        let early = TcpStream::connect(address).unwrap();
+        close_the_queue(&socket).unwrap();
+        // No answer, neither yes nor no: it would ask again after a second.
+        let late = TcpStream::connect_timeout(&address, Duration::from_millis(100)).unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::TimedOut);
+        let (served, peer) = socket.accept().unwrap();
+        assert_eq!(peer, early.local_addr().unwrap());
+        assert_eq!(socket.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        drop(socket);
+        std::io::Write::write_all(&mut &served, b"still here").unwrap();
+        drop(served);
+        assert_eq!(std::io::read_to_string(early).unwrap(), "still here");
+        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
 }

@@ -104,14 +104,11 @@ async fn r_07_a_pool_that_is_taken_fails_fast_and_frees_what_nobody_waits_for() 
         until("both connections are taken", async || waiting(&database).await == 2 || stuck.try_join_next().is_some())
             .await;
         // Eight may wait for a connection, for a while; the others hear so before anything else happens.
-        let mut others: Vec<_> = (0..200).map(|_| Box::pin(world.store.person(world.user))).collect();
+        let other = |world: Arc<World<Postgres>>| Box::pin(async move { world.store.person(world.user).await });
+        let mut others: Vec<_> = (0..200).map(|_| other(Arc::clone(&world))).collect();
         let at_once: Vec<_> = others.iter_mut().map(|other| answered(other.as_mut())).collect();
-        let mut late = Vec::new();
-        for (other, answer) in others.into_iter().zip(&at_once) {
-            if answer.is_none() {
-                late.push(other.await);
-            }
-        }
+        let wait = others.into_iter().zip(&at_once).filter(|(_, answer)| answer.is_none());
+        let late = wait.map(|(other, _)| other).collect::<JoinSet<_>>().join_all().await;
         // What does not need the pool goes on: the feed, refreshes, changes.
         let tail = world.store.tail(Position::ZERO, 10).await;
         let moved = world.store.apply(Change::MoveFamily(world.refresh(1, 0, connection, as_of))).await;
