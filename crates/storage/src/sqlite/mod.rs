@@ -2,6 +2,7 @@
 //! Of SQL only what this engine alone does stands here; the changes and reads are shared ([`crate::sql`]).
 
 mod advance;
+mod copier;
 mod db;
 mod open;
 mod read_only;

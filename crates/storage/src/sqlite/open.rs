@@ -164,7 +164,7 @@ pub(super) fn reader(file: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-fn connect(file: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
+pub(super) fn connect(file: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(file, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     // Plans depend on statements alone. Without this a statement is compiled anew whenever a parameter that an index

@@ -1,6 +1,7 @@
 //! The one writer: a thread that owns the only connection which writes, commits whatever is queued in one transaction,
 //! and answers nobody before that commit is durable. What a change does is not its business.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -15,14 +16,20 @@ use tokio::sync::oneshot;
 
 use super::Options;
 use super::advance::advance;
+use super::copier::{Copier, State};
 use super::db::at_once;
 use super::open::PAGE;
 use crate::sql::db::Sql;
 use crate::sql::{self, Head, SWEEP_START};
 use crate::{StoreError, Stored};
 
-/// The log is copied into the file when it holds this many pages (16 MiB), …
-const CHECKPOINT_PAGES: u32 = (16 << 20) / PAGE;
+/// The log is copied into the file when it holds this many pages (2 MiB), beside the writer: what is synced at once is what the
+/// disk's queue holds before the next commit's sync. …
+const CHECKPOINT_PAGES: u32 = (2 << 20) / PAGE;
+/// … When so few are left (256 KiB) the writer copies them itself: only it can begin the log anew. …
+const REST_PAGES: u32 = (256 << 10) / PAGE;
+/// … It does so as well when the log is this long (16 MiB), however many are left, …
+const LONGEST_LOG: u32 = (16 << 20) / PAGE;
 /// … or when nothing came for this long.
 const IDLE: Duration = Duration::from_millis(200);
 
@@ -50,7 +57,10 @@ impl Writer {
         db.wal_hook(Some(hook)).map_err(|error| error.to_string())?;
         let head = at_once(Head::load(&mut db)).map_err(|error| error.to_string())?;
         let (queue, jobs) = sync_channel(options.queue);
+        let copier = db.path().map(Path::new).map(Copier::start).transpose().map_err(|error| error.to_string())?;
         let mut thread = Thread {
+            copier,
+            log: 0,
             db,
             head,
             sweep_cursor: SWEEP_START,
@@ -91,6 +101,8 @@ impl Drop for Writer {
 }
 
 struct Thread {
+    // Before the writer's own connection, which closes last and so removes the log.
+    copier: Option<Copier>,
     db: Connection,
     head: Head,
     sweep_cursor: i64,
@@ -99,6 +111,8 @@ struct Thread {
     log_pages: Arc<AtomicU32>,
     log_pages_before: u32,
     checkpoint_at: u32,
+    /// How often the log was begun anew.
+    log: u64,
 }
 
 impl Thread {
@@ -113,17 +127,32 @@ impl Thread {
                 jobs.push(job);
             }
             self.commit(jobs);
-            let pages = self.log_pages.load(Ordering::Relaxed);
-            if pages < self.log_pages_before {
-                // The log was begun anew.
-                self.checkpoint_at = CHECKPOINT_PAGES;
-            }
-            self.log_pages_before = pages;
-            if pages >= self.checkpoint_at {
-                self.checkpoint();
-            }
+            self.tend_the_log();
         }
         self.checkpoint();
+    }
+
+    /// After each commit: sees to it that the log is copied before it is long, and that nobody waits for that for long.
+    fn tend_the_log(&mut self) {
+        let pages = self.log_pages.load(Ordering::Relaxed);
+        if pages < self.log_pages_before {
+            self.log += 1;
+            self.checkpoint_at = CHECKPOINT_PAGES;
+        }
+        self.log_pages_before = pages;
+        if pages < self.checkpoint_at {
+            return;
+        }
+        let state = self.copier.as_mut().map(|copier| copier.state(self.log));
+        match (&mut self.copier, state) {
+            (Some(_), Some(State::Busy)) if pages < LONGEST_LOG => {}
+            (Some(copier), Some(State::Rests(copied)))
+                if pages < LONGEST_LOG && pages.saturating_sub(copied) > REST_PAGES =>
+            {
+                copier.ask(self.log);
+            }
+            _ => self.checkpoint(),
+        }
     }
 
     /// Waits for work; when none comes for a while, uses the time to empty the log.
@@ -211,6 +240,9 @@ impl Thread {
     /// Copies the log into the file and never waits for a reader. The log keeps its size and is written from its start
     /// again: a growing file is much slower to sync than one that is re-used.
     fn checkpoint(&mut self) {
+        if let Some(copier) = &mut self.copier {
+            copier.rest();
+        }
         let held = self.log_pages.load(Ordering::Relaxed);
         if held == 0 {
             return;
